@@ -1,0 +1,1 @@
+"""Networks from elsewhere and from here: training, data and files."""

@@ -1,0 +1,180 @@
+"""What a rule is: how relevance crosses one switch and one linear layer, from the output down.
+
+Two forms are kept apart. In *signal* form (gradient, Guided Backprop, ...) what travels is ``g``,
+and a linear layer is crossed by its transpose. In *relevance* form (LRP) what travels is ``R``,
+already multiplied by the activation. The conservation ledger compares sums of relevance, so a
+signal enters it as ``a ∘ g``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from alignment_theory.arrays import Array
+from alignment_theory.layers import Linear
+from alignment_theory.network import Network, Site, Trace
+from alignment_theory.sources import Source
+
+
+class Form(StrEnum):
+    """What travels backward."""
+
+    SIGNAL = "signal"
+    RELEVANCE = "relevance"
+
+
+LEDGER_TERMS = ("bias", "stabiliser", "empty denominator", "threshold", "padding")
+
+
+@dataclass(frozen=True, eq=False)
+class Crossing:
+    """What a rule returns for one layer: the relevance below it, and what was lost on the way.
+
+    ``losses`` maps a ledger term to one number per sample; ``gates`` is what a switch multiplied
+    the relevance with.
+    """
+
+    relevance: Array
+    gates: Array | None = None
+    losses: Mapping[str, Array] = field(default_factory=dict)
+
+
+class Method(ABC):
+    """Anything that `attribute` can apply to a network.
+
+    ``times_input`` says whether the attribution is the signal at the input times the input.
+    """
+
+    times_input: bool = False
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The method's name with the parameters that differ from its defaults, for tables."""
+        changed: list[str] = []
+        for entry in fields(self) if is_dataclass(self) else ():
+            value = getattr(self, entry.name)
+            if entry.repr and not (value is entry.default or _same(value, entry.default)):
+                shown = value if isinstance(value, StrEnum) else repr(value)
+                changed.append(f"{entry.name}={shown}")
+        return f"{type(self).__name__}({', '.join(changed)})" if changed else type(self).__name__
+
+    @property
+    @abstractmethod
+    def form(self) -> Form:
+        """Whether a signal or relevance travels."""
+
+    @property
+    def seed(self) -> str:
+        """What starts the backward pass where the caller does not say: "unit" or "logit"."""
+        return "unit" if self.form is Form.SIGNAL else "logit"
+
+    @abstractmethod
+    def assign(self, network: Network) -> tuple["Rule", ...]:
+        """Return the rule of every layer, layer 0 first."""
+
+    def bind(self, trace: Trace) -> "Method":
+        """Return the method for one forward run; methods that compare with a reference need it."""
+        del trace
+        return self
+
+    def finish(self, relevance: Array, trace: Trace) -> Array:
+        """Return the attribution from what arrived at the input."""
+        return relevance * trace.sites[0].input if self.times_input else relevance
+
+
+class Rule(Method):
+    """How relevance crosses the layers, the same for every layer: subclass this for a new rule.
+
+    A subclass gives the two fast hooks and their explicit matrices. `SignalRule` and `LinearRule`
+    supply all of them from one short definition.
+    """
+
+    @abstractmethod
+    def cross_switch(self, relevance: Array, site: Site) -> Crossing:
+        """Return the crossing of a switch; `relevance` arrives at ``site.output``."""
+
+    @abstractmethod
+    def cross_linear(self, relevance: Array, site: Site) -> Crossing:
+        """Return the crossing of a linear layer; `relevance` arrives at ``site.output``."""
+
+    @abstractmethod
+    def linear_matrix(self, site: Site) -> Array:
+        """Return the explicit matrices (batch, inputs, outputs) of `cross_linear`, plain NumPy."""
+
+    def switch_matrix(self, gates: Array) -> Array:
+        """Return the explicit matrices ``diag(gates)`` of `cross_switch`, (batch, units, units)."""
+        flat = gates.reshape(len(gates), -1)
+        return flat[:, :, np.newaxis] * np.eye(flat.shape[1], dtype=int)
+
+    def assign(self, network: Network) -> tuple["Rule", ...]:
+        """Return this rule for every layer."""
+        return (self,) * len(network.layers)
+
+
+class SignalRule(Rule):
+    """A rule that differs from the gradient only in its gates: ``g_below = W^T (gates ∘ g)``.
+
+    A new rule of this kind is one method::
+
+        class Thresholded(SignalRule):
+            def gate(self, signal, site):
+                return site.mask & (signal > 0.1)
+    """
+
+    @property
+    def form(self) -> Form:
+        """A signal travels."""
+        return Form.SIGNAL
+
+    @abstractmethod
+    def gate(self, signal: Array, site: Site) -> Array:
+        """Return what the switch multiplies the signal with, in the signal's shape."""
+
+    def pass_gate(self, signal: Array, site: Site) -> tuple[Array, Array]:
+        """Return ``(gates, gates ∘ signal)``; override for a fused kernel."""
+        gates = np.asarray(self.gate(signal, site))
+        if gates.shape != signal.shape:
+            raise ValueError(
+                f"{type(self).__name__}.gate at layer {site.index}: expected shape "
+                f"{signal.shape}, got {gates.shape}"
+            )
+        return gates, signal * gates
+
+    def cross_switch(self, relevance: Array, site: Site) -> Crossing:
+        """Multiply with the gates."""
+        gates, passed = self.pass_gate(relevance, site)
+        lost = sample_sums(relevance * site.output - passed * site.input)
+        return Crossing(passed, gates, {"threshold": lost})
+
+    def cross_linear(self, relevance: Array, site: Site) -> Crossing:
+        """Apply the transpose."""
+        layer = linear(site)
+        flat = relevance.reshape(len(relevance), -1)
+        lost = flat @ layer.bias_vector(site.input.shape[1:])
+        return Crossing(layer.pullback(relevance), losses={"bias": lost})
+
+    def linear_matrix(self, site: Site) -> Array:
+        """Return ``W^T``, the same for every sample."""
+        matrix = linear(site).matrix(site.input.shape[1:]).T
+        return np.broadcast_to(matrix, (len(site.input), *matrix.shape))
+
+
+def _same(value: object, default: object) -> bool:
+    return type(value) is type(default) and not isinstance(value, np.ndarray) and value == default
+
+
+def linear(site: Site) -> Linear:
+    """Return the site's layer as the linear layer that it is."""
+    if not isinstance(site.layer, Linear):
+        raise TypeError(f"layer {site.index} ({site.layer!r}) is not linear")
+    return site.layer
+
+
+def sample_sums(values: Array) -> Array:
+    """Return one sum per sample."""
+    sums: Array = values.reshape(len(values), -1).sum(axis=1)
+    return sums

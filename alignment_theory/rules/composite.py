@@ -1,0 +1,158 @@
+"""Composites: which layer gets which rule."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+
+from alignment_theory.layers import Dense, Linear
+from alignment_theory.network import Network
+from alignment_theory.rules.base import Form, Method, Rule
+from alignment_theory.rules.relevance import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus
+from alignment_theory.sources import MONTAVON_2017, MONTAVON_2019, ZHANG_2018
+
+
+class Composite(Method):
+    """Relevance rules assigned by the kind of linear layer and by which comes first.
+
+    A switch or a reshape is crossed by the rule of the nearest linear layer below it, or above it
+    where there is none below.
+    """
+
+    @property
+    def form(self) -> Form:
+        """Relevance travels."""
+        return Form.RELEVANCE
+
+    @abstractmethod
+    def rule_for(self, layer: Linear, *, first: bool) -> Rule:
+        """Return the rule of one linear layer; `first` is the one nearest the input."""
+
+    def assign(self, network: Network) -> tuple[Rule, ...]:
+        """Return the rule of every layer, layer 0 first."""
+        places = [k for k, layer in enumerate(network.layers) if isinstance(layer, Linear)]
+        if not places:
+            raise ValueError(f"{self.name}: the network has no linear layer to assign a rule to")
+        chosen = {}
+        for k in places:
+            layer = network.layers[k]
+            assert isinstance(layer, Linear)
+            chosen[k] = self.rule_for(layer, first=k == places[0])
+        return tuple(
+            chosen[max((place for place in places if place <= k), default=places[0])]
+            for k in range(len(network.layers))
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DeepTaylor(Composite):
+    """Deep Taylor decomposition: z^B at the first layer for inputs in a box, else w²; z⁺ above.
+
+    ``DeepTaylor(low=0, high=1)`` for pixels, ``DeepTaylor()`` for unbounded inputs. The seed is
+    the logit. Source: Montavon 2017, section 4.
+    """
+
+    low: ArrayLike | None = None
+    high: ArrayLike | None = None
+
+    sources = (MONTAVON_2017,)
+
+    def __post_init__(self) -> None:
+        """Check that the box is given whole or not at all."""
+        if (self.low is None) != (self.high is None):
+            raise ValueError("DeepTaylor: give both low and high (z^B first layer) or neither (w²)")
+        self._first()
+
+    def _first(self) -> Rule:
+        if self.low is None or self.high is None:
+            return WSquare()
+        return ZBox(self.low, self.high)
+
+    def rule_for(self, layer: Linear, *, first: bool) -> Rule:
+        """Return z^B or w² for the first layer, z⁺ for the others."""
+        return self._first() if first else ZPlus()
+
+
+@dataclass(frozen=True)
+class ExcitationBackprop(Composite):
+    """Excitation backprop: z⁺ without bias at every layer, seeded with 1 (a probability).
+
+    Source: Zhang 2018, equation 5.
+    """
+
+    sources = (ZHANG_2018,)
+
+    @property
+    def seed(self) -> str:
+        """A winner probability of 1 starts the pass."""
+        return "unit"
+
+    def rule_for(self, layer: Linear, *, first: bool) -> Rule:
+        """Return z⁺."""
+        return ZPlus()
+
+
+@dataclass(frozen=True)
+class EpsilonPlus(Composite):
+    """ε at dense layers, z⁺ at convolutions; `flat_first` gives the first layer the flat rule.
+
+    Source: Montavon 2019, section 10.3; the name is zennit's.
+    """
+
+    epsilon: float = 1e-6
+    flat_first: bool = False
+
+    sources = (MONTAVON_2019,)
+
+    def rule_for(self, layer: Linear, *, first: bool) -> Rule:
+        """Return flat, ε or z⁺."""
+        if first and self.flat_first:
+            return Flat()
+        return Epsilon(self.epsilon) if isinstance(layer, Dense) else ZPlus()
+
+
+@dataclass(frozen=True)
+class EpsilonAlpha2Beta1(Composite):
+    """ε at dense layers, αβ(2, 1) at convolutions; `flat_first` as in `EpsilonPlus`.
+
+    Source: Montavon 2019, section 10.3; the name is zennit's.
+    """
+
+    epsilon: float = 1e-6
+    flat_first: bool = False
+
+    sources = (MONTAVON_2019,)
+
+    def rule_for(self, layer: Linear, *, first: bool) -> Rule:
+        """Return flat, ε or αβ(2, 1)."""
+        if first and self.flat_first:
+            return Flat()
+        return Epsilon(self.epsilon) if isinstance(layer, Dense) else AlphaBeta(2.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class EpsilonGammaBox(Composite):
+    """z^B at the first layer, γ at convolutions, ε at dense layers.
+
+    The first linear layer gets z^B whatever its kind; `box_dense` False gives it only to a
+    convolution, as zennit does. Source: Montavon 2019, section 10.3; the name is zennit's.
+    """
+
+    low: ArrayLike
+    high: ArrayLike
+    epsilon: float = 1e-6
+    gamma: float = 0.25
+    box_dense: bool = True
+
+    sources = (MONTAVON_2019,)
+
+    def __post_init__(self) -> None:
+        """Check the parameters by building the rules once."""
+        ZBox(self.low, self.high), Epsilon(self.epsilon), Gamma(self.gamma)
+
+    def rule_for(self, layer: Linear, *, first: bool) -> Rule:
+        """Return z^B, γ or ε."""
+        dense = isinstance(layer, Dense)
+        if first and (self.box_dense or not dense):
+            return ZBox(self.low, self.high)
+        return Epsilon(self.epsilon) if dense else Gamma(self.gamma)

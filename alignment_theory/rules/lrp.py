@@ -1,0 +1,192 @@
+"""Rules that differ at the linear layers: layer-wise relevance propagation (LRP).
+
+Every rule here is a sum of parts. A part takes a share of the relevance and hands it down in
+proportion to the contributions ``u_i f(W)_ji``, where u is a function of the layer's input:
+
+    R_i = Σ_parts Σ_terms u_i Σ_j f(W)_ji s_j,   s_j = share_j R_j / S(Σ_terms (f(W) u)_j + bias_j)
+
+A ratio with S = 0 is 0, and the ledger names what was lost there, to the bias and to S.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from alignment_theory.arrays import Array, divide, scalar_like
+from alignment_theory.kernels import ratios as kernels
+from alignment_theory.layers import Linear
+from alignment_theory.layers.base import Weights
+from alignment_theory.network import Site
+from alignment_theory.rules.base import Crossing, Form, Rule, linear, sample_sums
+
+
+class Stabiliser(StrEnum):
+    """How a denominator z is kept away from 0, with the rule's epsilon.
+
+    SIGN: ``z + ε sgn(z)``, sgn(0) = +1. CLIP: ``sgn(z) max(|z|, ε)``. EXACT_ZEROS: ε where z = 0,
+    else z. ADD: ``z + ε``. All are z itself for ε = 0.
+    """
+
+    SIGN = "sign"
+    CLIP = "clip"
+    EXACT_ZEROS = "exact zeros"
+    ADD = "add"
+
+    @property
+    def code(self) -> int:
+        """The number by which the kernel knows it."""
+        return list(Stabiliser).index(self)
+
+    def apply(self, total: Array, epsilon: float) -> Array:
+        """Return the stabilised denominators, in plain NumPy."""
+        step = scalar_like(epsilon, total)
+        signed = np.where(total >= 0, step, -step)
+        match self:
+            case Stabiliser.SIGN:
+                return total + signed
+            case Stabiliser.CLIP:
+                return np.where(np.abs(total) < step, signed, total)
+            case Stabiliser.EXACT_ZEROS:
+                return np.where(total == 0, step, total)
+            case Stabiliser.ADD:
+                return total + step
+
+
+class Bias(StrEnum):
+    """Which bias counts in a denominator: none, b itself, or b modified as the weights are."""
+
+    NONE = "none"
+    PLAIN = "plain"
+    MODIFIED = "modified"
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """Contributions ``factor_i f(W)_ji``, with f one of `Weights`."""
+
+    factor: Array
+    weights: Weights
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Terms that share one denominator; `share` multiplies the relevance they receive."""
+
+    terms: Sequence[Term]
+    bias: Array
+    share: Array | float = 1
+
+
+class LinearRule(Rule):
+    """A relevance rule given by its parts; subclasses write `parts` and nothing else.
+
+    ``epsilon`` and ``stabiliser`` form S. ``block_dead`` keeps relevance that a rule gave to a
+    dead unit (only w² and flat can) from going on; the ledger names it "threshold". Without it
+    every ReLU passes everything, as in zennit.
+    """
+
+    epsilon: float = 0.0
+    stabiliser: Stabiliser = Stabiliser.SIGN
+    block_dead: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the stabiliser; names of its form and of the bias policy may be plain strings."""
+        object.__setattr__(self, "stabiliser", Stabiliser(self.stabiliser))
+        if hasattr(self, "bias"):
+            object.__setattr__(self, "bias", Bias(self.bias))
+        if not (np.isfinite(float(self.epsilon)) and self.epsilon >= 0):
+            raise ValueError(
+                f"{type(self).__name__}: epsilon must be finite and >= 0, got {self.epsilon}"
+            )
+
+    @property
+    def form(self) -> Form:
+        """Relevance travels."""
+        return Form.RELEVANCE
+
+    @abstractmethod
+    def parts(self, site: Site, layer: Linear) -> Sequence[Part]:
+        """Return the parts of the rule at one linear layer."""
+
+    def cross_switch(self, relevance: Array, site: Site) -> Crossing:
+        """Pass relevance on unchanged, except at dead units where `block_dead` says so."""
+        assert site.mask is not None
+        gates = site.mask if self.block_dead else np.ones_like(site.mask)
+        passed = np.where(gates, relevance, scalar_like(0, relevance))
+        return Crossing(passed, gates, {"threshold": sample_sums(relevance - passed)})
+
+    def cross_linear(self, relevance: Array, site: Site) -> Crossing:
+        """Hand relevance down in proportion to the contributions."""
+        layer = linear(site)
+        batch = len(relevance)
+        flat = np.ascontiguousarray(relevance.reshape(batch, -1))
+        below = np.zeros_like(site.input)
+        lost = np.zeros((3, batch), dtype=flat.dtype)
+        parts = self.parts(site, layer)
+        for part in parts:
+            terms = [term for term in part.terms if (term.factor != 0).any()]
+            total = np.zeros_like(site.output)
+            for term in terms:
+                total += layer.apply(term.factor, term.weights)
+            ratio, *losses = kernels.ratios(
+                np.ascontiguousarray(part.share * flat),
+                np.ascontiguousarray(total.reshape(batch, -1)),
+                np.array(part.bias),
+                scalar_like(self.epsilon, flat),
+                self.stabiliser.code,
+            )
+            lost += losses
+            shaped = ratio.reshape(site.output.shape)
+            for term in terms:
+                below += term.factor * layer.pullback(shaped, term.weights)
+        covered = sum(part.share for part in parts)
+        if isinstance(covered, np.ndarray):
+            lost[2] += sample_sums(flat * (1 - covered))
+        return Crossing(
+            below, losses={"bias": lost[0], "stabiliser": lost[1], "empty denominator": lost[2]}
+        )
+
+    def linear_matrix(self, site: Site) -> Array:
+        """Return the matrices M with ``R_below = M R`` for every sample, in plain NumPy."""
+        layer = linear(site)
+        weight = layer.matrix(site.input.shape[1:])
+        batch = len(site.input)
+        matrix = np.zeros((batch, *weight.T.shape), dtype=weight.dtype)
+        for part in self.parts(site, layer):
+            contributions = sum(
+                (
+                    t.factor.reshape(batch, -1)[:, :, np.newaxis] * t.weights.of(weight).T
+                    for t in part.terms
+                ),
+                0 * matrix,
+            )
+            total = contributions.sum(axis=1) + part.bias
+            divisor = self.stabiliser.apply(total, self.epsilon)
+            inverse = divide(part.share + 0 * divisor, divisor)
+            matrix = matrix + contributions * inverse[:, np.newaxis, :]
+        return matrix
+
+
+def positive(values: Array) -> Array:
+    """Return ``max(values, 0)``."""
+    return Weights.POSITIVE.of(values)
+
+
+def negative(values: Array) -> Array:
+    """Return ``min(values, 0)``."""
+    return Weights.NEGATIVE.of(values)
+
+
+def denominator_bias(site: Site, layer: Linear, policy: Bias, modified: Weights) -> Array:
+    """Return the flat bias that counts in a denominator; `modified` is f where the policy asks."""
+    bias = layer.bias_vector(site.input.shape[1:])
+    match policy:
+        case Bias.NONE:
+            return 0 * bias
+        case Bias.PLAIN:
+            return bias
+        case Bias.MODIFIED:
+            return modified.of(bias)

@@ -1,0 +1,1 @@
+"""The theorems: statements, hypotheses, formulas and predictions."""

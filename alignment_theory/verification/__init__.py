@@ -1,0 +1,1 @@
+"""Where theory and engine meet: evidence, statistics and verdicts."""
