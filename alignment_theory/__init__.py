@@ -13,10 +13,12 @@ from alignment_theory.ledger import Ledger
 from alignment_theory.network import Network, Site, Trace
 from alignment_theory.rules import *  # noqa: F403
 from alignment_theory.rules import __all__ as _rules
+from alignment_theory.rules.dialects import DIALECTS, dialect
 
 __version__ = "0.1.0"
 
 __all__ = [  # noqa: PLE0604
+    "DIALECTS",
     "Attribution",
     "Dense",
     "Flatten",
@@ -33,6 +35,7 @@ __all__ = [  # noqa: PLE0604
     "attribute",
     "combined_weight",
     "cosine",
+    "dialect",
     "layer_matrix",
     *_rules,
 ]

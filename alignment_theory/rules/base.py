@@ -8,7 +8,7 @@ signal enters it as ``a ∘ g``.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -55,7 +55,8 @@ class Method(ABC):
     def name(self) -> str:
         """The method's name with the parameters that differ from its defaults, for tables."""
         changed: list[str] = []
-        for entry in fields(self) if is_dataclass(self) else ():
+        entries: tuple[Field[object], ...] = fields(self) if is_dataclass(self) else ()
+        for entry in entries:
             value = getattr(self, entry.name)
             if entry.repr and not (value is entry.default or _same(value, entry.default)):
                 shown = value if isinstance(value, StrEnum) else repr(value)

@@ -1,0 +1,176 @@
+"""How far rounding can take the fast recursion from the explicit product: derived, not tuned.
+
+With unit round-off u, ``γ_n = n u / (1 - n u)`` bounds the relative error of a sum of products of n
+terms in any order (Higham 2002, lemma 3.1). The bounds are carried down layer by layer beside the
+relevance: with A the matrix of magnitudes of all contributions to a crossing, r the magnitude of
+the relevance above and e its error,
+
+    e_below = A (e + (γ + δ) r),     r_below = A r,
+
+where δ is the relative error of each denominator, ``γ Σ|contributions| / |denominator|``. Gates and
+activations are those recorded by the forward run, so they add nothing.
+"""
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from alignment_theory.arrays import Array, is_exact
+from alignment_theory.attribution import Attribution
+from alignment_theory.layers import Linear
+from alignment_theory.network import Site
+from alignment_theory.rules.base import Form, Rule, linear
+from alignment_theory.rules.lrp import LinearRule
+
+_OPERATIONS_PER_TERM = 8
+"""Roundings of one contribution besides its sum: factor, weight, share, ratio, product."""
+
+
+def gamma(terms: int, dtype: np.dtype[Any]) -> float:
+    """Return ``γ_n`` for sums of `terms` products in a float type; 0 for exact fractions."""
+    if dtype.kind == "O":
+        return 0.0
+    error = terms * float(np.finfo(dtype).eps) / 2
+    return error / (1 - error) if error < 1 else np.inf
+
+
+def relevance_bounds(attribution: Attribution) -> tuple[Array, ...]:
+    """Return, for every position, a bound on |fast - explicit| for the relevance there.
+
+    Both sides round, so each bound is twice the error of one side. Where a denominator's own
+    rounding reaches half of it the bound is infinite: nothing can be said there.
+    """
+    if attribution.runs:
+        return _averaged_bounds(attribution)
+    return tuple(2 * error for error in _carry(attribution)[0])
+
+
+def ledger_bounds(attribution: Attribution) -> Array:
+    """Return a bound on the rounding part of every residual of the ledger, (layers, batch)."""
+    _, magnitudes = _carry(attribution)
+    ledger, trace = attribution.ledger, attribution.trace
+    signal = attribution.method.form is Form.SIGNAL
+    rows = []
+    for index, site in enumerate(trace.sites):
+        above, below = magnitudes[index + 1], magnitudes[index]
+        if signal:
+            above = above * _magnitude(site.output)
+            below = below * _magnitude(site.input)
+        size = prod(site.input.shape[1:]) + prod(site.output.shape[1:]) + _OPERATIONS_PER_TERM
+        sums = _per_sample(above) + _per_sample(below)
+        if signal and isinstance(site.layer, Linear):
+            bias = _magnitude(linear(site).bias_vector(site.input.shape[1:])[np.newaxis])
+            sums = sums + 2 * _per_sample(magnitudes[index + 1].reshape(len(above), -1) * bias)
+        condition = _denominator_error(attribution.rules[index], site)
+        rows.append(
+            2 * gamma(size, trace.network.dtype) * (sums + _magnitude(ledger.scale[index]))
+            + 2 * _per_sample(condition * magnitudes[index + 1].reshape(len(above), -1))
+        )
+    return np.array(rows)
+
+
+def _carry(attribution: Attribution) -> tuple[list[Array], list[Array]]:
+    """Return errors and magnitudes at every position, input first."""
+    magnitude = _magnitude(attribution.top)
+    errors, magnitudes = [0 * magnitude], [magnitude]
+    for index in reversed(range(len(attribution.crossings))):
+        site = attribution.trace.sites[index]
+        flat_error = errors[0].reshape(len(errors[0]), -1)
+        flat = magnitudes[0].reshape(len(errors[0]), -1)
+        gates = attribution.crossings[index].gates
+        if isinstance(site.layer, Linear):
+            matrix, delta = _magnitudes(attribution.rules[index], site)
+            step = gamma(flat.shape[1] + _OPERATIONS_PER_TERM, attribution.trace.network.dtype)
+            flat_error = _times(matrix, flat_error + (step + delta) * flat)
+            flat = _times(matrix, flat)
+        elif gates is not None:
+            opened = _magnitude(gates).reshape(len(flat), -1)
+            step = gamma(_OPERATIONS_PER_TERM, attribution.trace.network.dtype)
+            flat_error, flat = opened * (flat_error + step * flat), opened * flat
+        errors.insert(0, flat_error.reshape(site.input.shape))
+        magnitudes.insert(0, flat.reshape(site.input.shape))
+    return errors, magnitudes
+
+
+def _magnitudes(rule: Rule, site: Site) -> tuple[Array, Array]:
+    """Return A (batch, below, above) and the denominators' relative errors (batch, above)."""
+    batch = len(site.input)
+    if not isinstance(rule, LinearRule):
+        matrix = _magnitude(rule.linear_matrix(site))
+        return matrix, np.zeros((batch, matrix.shape[2]))
+    weight = linear(site).matrix(site.input.shape[1:])
+    matrix = np.zeros((batch, *weight.T.shape))
+    delta = np.zeros((batch, len(weight)))
+    for contributions, share, relative in _parts(rule, site):
+        matrix = matrix + contributions * share[:, np.newaxis, :]
+        delta = np.maximum(delta, relative)
+    return matrix, delta
+
+
+def _denominator_error(rule: Rule, site: Site) -> Array:
+    flat = site.output.reshape(len(site.output), -1)
+    delta = np.zeros(flat.shape)
+    if isinstance(rule, LinearRule) and isinstance(site.layer, Linear):
+        for _, share, relative in _parts(rule, site):
+            del share
+            delta = np.maximum(delta, relative)
+    return delta
+
+
+def _parts(rule: LinearRule, site: Site) -> list[tuple[Array, Array, Array]]:
+    """Return for each part |contributions|, |share / S| and the error of S relative to S."""
+    layer, batch = linear(site), len(site.input)
+    weight = layer.matrix(site.input.shape[1:])
+    result = []
+    for part in rule.parts(site, layer):
+        signed = [
+            t.factor.reshape(batch, -1)[:, :, np.newaxis] * t.weights.of(weight).T
+            for t in part.terms
+        ]
+        total = sum(term.sum(axis=1) for term in signed) + part.bias
+        divisor = _magnitude(rule.stabiliser.apply(total, rule.epsilon))
+        contributions = np.sum([_magnitude(term) for term in signed], axis=0)
+        terms = len(signed) * weight.shape[1] + _OPERATIONS_PER_TERM
+        spread = contributions.sum(axis=1) + _magnitude(part.bias) + float(rule.epsilon)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = gamma(terms, weight.dtype) * spread / divisor
+            share = _magnitude(part.share + 0 * total) / divisor
+        empty = divisor == 0
+        relative = np.where(empty, np.where(spread == 0, 0.0, np.inf), relative)
+        relative = np.where(relative < 0.5, relative / (1 - np.minimum(relative, 0.5)), np.inf)
+        if is_exact(weight):
+            relative = np.zeros(relative.shape)
+        result.append((contributions, np.where(empty, 0.0, share), relative))
+    return result
+
+
+def _averaged_bounds(attribution: Attribution) -> tuple[Array, ...]:
+    dtype = attribution.trace.network.dtype
+    step = gamma(len(attribution.runs) + _OPERATIONS_PER_TERM, dtype)
+    total = [np.zeros(values.shape) for values in attribution.batched]
+    for weight, run in attribution.runs:
+        errors, magnitudes = _carry(run)
+        total = [
+            t + 2 * abs(float(weight)) * (e + step * m)
+            for t, e, m in zip(total, errors, magnitudes, strict=True)
+        ]
+    return tuple(total)
+
+
+def _magnitude(values: Array) -> Array:
+    return np.abs(values).astype(np.float64)
+
+
+def _per_sample(values: Array) -> Array:
+    sums: Array = values.reshape(len(values), -1).sum(axis=1)
+    return sums
+
+
+def _times(matrix: Array, vectors: Array) -> Array:
+    """Return matrix-vector products per sample; an infinite error meets 0 as 0."""
+    with np.errstate(invalid="ignore"):
+        product = matrix * vectors[:, np.newaxis, :]
+    product = np.where(matrix == 0, 0.0, product)
+    summed: Array = product.sum(axis=2)
+    return summed
