@@ -87,10 +87,9 @@ def _require_finite(array: Array, name: str) -> None:
         )
 
 
-def require_finite_result(array: Array, name: str, advice: str) -> None:
-    """Raise ValueError where a computation overflowed, naming the place and a remedy."""
-    if not is_exact(array) and not np.isfinite(array).all():
-        raise ValueError(f"{name} overflowed {array.dtype}: it has non-finite entries; {advice}")
+def overflowed(array: Array) -> bool:
+    """Tell whether a computation left the range of its element type."""
+    return not is_exact(array) and not np.isfinite(array).all()
 
 
 def scalar_like(value: float | Fraction, array: Array) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.alignment import Measured, cosine
-from alignment_theory.arrays import Array, as_array, require_finite_result
+from alignment_theory.arrays import Array, as_array, overflowed
 from alignment_theory.layers import Linear, Reshape, Switch
 from alignment_theory.ledger import Ledger
 from alignment_theory.network import Network, Site, Trace
@@ -76,10 +76,16 @@ class Attribution:
         if self.runs:
             raise ValueError(f"{self.method.name} averages several passes; see .runs for theirs")
         values = list(self.batched)
+        losses = [
+            rule.losses(above, crossing, site)
+            for rule, above, crossing, site in zip(
+                self.rules, values[1:], self.crossings, self.trace.sites, strict=True
+            )
+        ]
         if self.method.form is Form.SIGNAL:
             places = [site.input for site in self.trace.sites] + [self.trace.sites[-1].output]
             values = [a * g for a, g in zip(places, values, strict=True)]
-        return Ledger.from_crossings(self.trace, values, self.crossings)
+        return Ledger.from_losses(values, losses)
 
     def alignment(self) -> Measured:
         """Return cos(g, a) at every level a_0, ..., a_{L-1}: (levels, batch), or (levels,).
@@ -147,16 +153,16 @@ def attribute(
     rules = bound.assign(trace.network)
     crossings: list[Crossing] = []
     relevance = top
-    for site, local in zip(reversed(trace.sites), reversed(rules), strict=True):
-        with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        for site, local in zip(reversed(trace.sites), reversed(rules), strict=True):
             crossing = _cross(site, local, relevance)
-        require_finite_result(
-            crossing.relevance,
-            f"relevance below layer {site.index} ({local.name})",
-            "give the rule a larger epsilon, or scale the network",
-        )
-        crossings.append(crossing)
-        relevance = crossing.relevance
+            relevance = crossing.relevance
+            if overflowed(relevance):
+                raise ValueError(
+                    f"layer {site.index}: the relevance below it overflowed {relevance.dtype} "
+                    f"under {local.name}; give the rule a larger epsilon, or scale the network"
+                )
+            crossings.append(crossing)
     return Attribution(trace, bound, rules, targets, tuple(reversed(crossings)), top)
 
 

@@ -1,13 +1,12 @@
 """The conservation ledger: where relevance is kept and where it is lost, layer by layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from alignment_theory.arrays import Array
-from alignment_theory.network import Trace
-from alignment_theory.rules.base import LEDGER_TERMS, Crossing, sample_sums
+from alignment_theory.rules.base import LEDGER_TERMS, sample_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +31,13 @@ class Ledger:
     scale: Array
 
     @classmethod
-    def from_crossings(
-        cls, trace: Trace, values: Sequence[Array], crossings: Sequence[Crossing]
+    def from_losses(
+        cls, values: Sequence[Array], losses: Sequence[Mapping[str, Array]]
     ) -> "Ledger":
-        """Add up relevance `values` at every position and the losses of the crossings."""
+        """Add up relevance `values` at every position, with the losses of every layer by term."""
         totals = np.array([sample_sums(value) for value in values])
         none = 0 * totals[0]
-        terms = {
-            name: np.array([crossing.losses.get(name, none) for crossing in crossings])
-            for name in LEDGER_TERMS
-        }
+        terms = {name: np.array([lost.get(name, none) for lost in losses]) for name in LEDGER_TERMS}
         magnitudes = np.array([sample_sums(np.abs(value)) for value in values])
         scale = magnitudes[:-1] + magnitudes[1:] + sum(np.abs(term) for term in terms.values())
         return cls(totals, terms, scale)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from alignment_theory.arrays import Array, as_array, require_finite_result
+from alignment_theory.arrays import Array, as_array, overflowed
 from alignment_theory.layers import Dense, Layer, Linear, Relu, Switch
 from alignment_theory.layers.base import Shape
 
@@ -154,15 +154,17 @@ class Network:
         if len(values) == 0:
             raise ValueError("input: expected at least one sample, got an empty batch")
         sites = []
-        for index, layer in enumerate(self.layers):
-            with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            for index, layer in enumerate(self.layers):
                 output = layer.forward(values)
-            require_finite_result(
-                output, f"output of layer {index} ({layer!r})", "scale the weights or the input"
-            )
-            mask = layer.mask(values) if isinstance(layer, Switch) else None
-            sites.append(Site(index, layer, values, output, mask))
-            values = output
+                if overflowed(output):
+                    raise ValueError(
+                        f"layer {index} ({layer!r}) overflowed {self.dtype}: its output has "
+                        "non-finite entries; scale the weights or the input"
+                    )
+                mask = layer.mask(values) if isinstance(layer, Switch) else None
+                sites.append(Site(index, layer, values, output, mask))
+                values = output
         return Trace(self, tuple(sites), single)
 
     __call__ = forward

@@ -19,7 +19,7 @@ import numpy as np
 from alignment_theory.arrays import Array, is_exact
 from alignment_theory.attribution import Attribution
 from alignment_theory.layers import Linear
-from alignment_theory.network import Site
+from alignment_theory.network import Site, Trace
 from alignment_theory.rules.base import Form, Rule, linear
 from alignment_theory.rules.lrp import LinearRule
 
@@ -44,6 +44,34 @@ def relevance_bounds(attribution: Attribution) -> tuple[Array, ...]:
     if attribution.runs:
         return _averaged_bounds(attribution)
     return tuple(2 * error for error in _carry(attribution)[0])
+
+
+def contribution_bounds(attribution: Attribution) -> tuple[Array, ...]:
+    """Return, for every position, the magnitude Σ|contributions| that the relevance there sums."""
+    return tuple(_carry(attribution)[1])
+
+
+def forward_bound(trace: Trace) -> Array:
+    """Return a bound on |forward run - explicit linear piece| at the output, (batch, ...).
+
+    Errors are carried up: ``e_above = |W| e + γ (|W| |a| + |b|)`` through the recorded masks; both
+    sides round, hence the factor 2.
+    """
+    size = _magnitude(trace.sites[0].input)
+    error, total = 0 * size, size
+    for site in trace.sites:
+        flat, flat_error = (v.reshape(len(size), -1) for v in (total, error))
+        if isinstance(site.layer, Linear):
+            shape = site.input.shape[1:]
+            weight = _magnitude(site.layer.matrix(shape))
+            step = gamma(weight.shape[1] + _OPERATIONS_PER_TERM, trace.network.dtype)
+            flat = flat @ weight.T + _magnitude(site.layer.bias_vector(shape))
+            flat_error = flat_error @ weight.T + step * flat
+        elif site.mask is not None:
+            mask = site.mask.reshape(len(size), -1)
+            flat, flat_error = flat * mask, flat_error * mask
+        total, error = (v.reshape(site.output.shape) for v in (flat, flat_error))
+    return 2 * error
 
 
 def ledger_bounds(attribution: Attribution) -> Array:

@@ -107,6 +107,8 @@ class Dense(Linear):
         return 0 * self.weight[:, 0] if self.bias is None else self.bias
 
     def _weight(self, weights: Weights) -> Array:
+        if weights is Weights.PLAIN:
+            return self.weight
         if weights not in self._modified:
             self._modified[weights] = weights.of(self.weight)
         return self._modified[weights]

@@ -31,10 +31,10 @@ LEDGER_TERMS = ("bias", "stabiliser", "empty denominator", "threshold", "padding
 
 @dataclass(frozen=True, eq=False)
 class Crossing:
-    """What a rule returns for one layer: the relevance below it, and what was lost on the way.
+    """What a rule returns for one layer: the relevance below it.
 
-    ``losses`` maps a ledger term to one number per sample; ``gates`` is what a switch multiplied
-    the relevance with.
+    ``gates`` is what a switch multiplied the relevance with; ``losses`` maps a ledger term to one
+    number per sample, where the rule knows them by then.
     """
 
     relevance: Array
@@ -111,6 +111,11 @@ class Rule(Method):
         flat = gates.reshape(len(gates), -1)
         return flat[:, :, np.newaxis] * np.eye(flat.shape[1], dtype=int)
 
+    def losses(self, relevance: Array, crossing: Crossing, site: Site) -> Mapping[str, Array]:
+        """Return what a crossing lost, by ledger term; `relevance` arrived above the layer."""
+        del relevance, site
+        return crossing.losses
+
     def assign(self, network: Network) -> tuple["Rule", ...]:
         """Return this rule for every layer."""
         return (self,) * len(network.layers)
@@ -148,15 +153,21 @@ class SignalRule(Rule):
     def cross_switch(self, relevance: Array, site: Site) -> Crossing:
         """Multiply with the gates."""
         gates, passed = self.pass_gate(relevance, site)
-        lost = sample_sums(relevance * site.output - passed * site.input)
-        return Crossing(passed, gates, {"threshold": lost})
+        return Crossing(passed, gates)
 
     def cross_linear(self, relevance: Array, site: Site) -> Crossing:
         """Apply the transpose."""
-        layer = linear(site)
-        flat = relevance.reshape(len(relevance), -1)
-        lost = flat @ layer.bias_vector(site.input.shape[1:])
-        return Crossing(layer.pullback(relevance), losses={"bias": lost})
+        return Crossing(linear(site).pullback(relevance))
+
+    def losses(self, relevance: Array, crossing: Crossing, site: Site) -> Mapping[str, Array]:
+        """Return what gates and biases took from ``Σ a ∘ g``."""
+        if isinstance(site.layer, Linear):
+            flat = relevance.reshape(len(relevance), -1)
+            return {"bias": flat @ site.layer.bias_vector(site.input.shape[1:])}
+        if crossing.gates is None:
+            return {}
+        below = crossing.relevance * site.input
+        return {"threshold": sample_sums(relevance * site.output - below)}
 
     def linear_matrix(self, site: Site) -> Array:
         """Return ``W^T``, the same for every sample."""

@@ -34,19 +34,14 @@ _LOG_WEIGHTS = -np.log1p(_RUNGS) - log(float(np.sum(1 / (1 + _RUNGS))))
 
 
 def betting_log_capital(
-    sample: ArrayLike,
-    mean: ArrayLike,
-    *,
-    low: float,
-    high: float,
-    alternative: Side,
+    sample: ArrayLike, mean: ArrayLike, *, low: float, high: float, alternative: Side
 ) -> FloatArray:
     """Return the running log capital of the one-sided betting test of a bounded mean.
 
     With ``y = (x - low) / (high - low)`` and m the mean likewise scaled, the capital after t draws
     is ``K_t = sum_k w_k prod_{i<=t} (1 + f_k (y_i / m - 1))``; ``alternative="less"`` bets on
-    ``high - x`` and ``high - mean`` instead. A mean that the range excludes is lost at the first
-    draw (infinite capital); a mean equal to the losing end, at the first draw off that end.
+    ``high - x`` and ``high - mean`` instead. A hypothesis that the range excludes is refuted by the
+    first draw (infinite capital), ``E x <= low`` or ``E x >= high`` by the first draw off that end.
 
     Parameters
     ----------
@@ -56,8 +51,6 @@ def betting_log_capital(
         The hypothesis ``E x <= mean`` ("greater") or ``E x >= mean`` ("less").
     low, high : float
         Range of x, known beforehand, not taken from the sample.
-    alternative : {"greater", "less"}
-        Which side of `mean` is bet on.
 
     Returns
     -------
@@ -109,8 +102,9 @@ def confidence_limits(
 
     The interval holds every mean that neither one-sided betting test has rejected at alpha/2, at
     this draw or an earlier one (running intersection), so it covers the true mean at all sample
-    sizes at once with probability at least ``1 - alpha``. Ends are found by bisection and moved
-    outward by ``2**-10 / n`` of the range or less, far under the interval's own width.
+    sizes at once with probability at least ``1 - alpha``. Ends are found by bisection and lie
+    outward of the exact ones by ``2**-12 / n`` to ``2**-10 / n`` of the range, for rounding: far
+    less than the interval is wide.
     Where the draws drift, no constant mean may survive: then ``lower > upper``.
 
     Parameters
@@ -239,10 +233,11 @@ def _log_capital(outcomes: FloatArray, mean: FloatArray) -> FloatArray:
 
 def _log_add(first: FloatArray, second: FloatArray) -> FloatArray:
     """Return ``log(exp(first) + exp(second))``, for values above -inf."""
-    larger = np.maximum(first, second)
+    larger: FloatArray = np.maximum(first, second)
     with np.errstate(invalid="ignore"):
         gap = np.fmin(np.minimum(first, second) - larger, 0.0)  # inf - inf counts as equal
-    return larger + np.log1p(np.exp(gap))
+    total: FloatArray = larger + np.log1p(np.exp(gap))
+    return total
 
 
 def _least_kept(outcomes: FloatArray, threshold: float) -> FloatArray:
@@ -253,7 +248,7 @@ def _least_kept(outcomes: FloatArray, threshold: float) -> FloatArray:
         middle = (rejected + kept) / 2
         lost = _log_capital(outcomes, middle).max(axis=-1) >= threshold
         rejected, kept = np.where(lost, middle, rejected), np.where(lost, kept, middle)
-    # One step more than bisection needs covers the rounding of the capital.
+    # Stepping outward by s multiplies a log capital by at least 1 + s: far more than it is rounded.
     return np.maximum(rejected - 2.0**-steps, 0.0)
 
 

@@ -97,13 +97,13 @@ def uniformity(u: ArrayLike, *, alpha: float) -> Uniformity:
     """
     from scipy import stats
 
-    checked_level(alpha)
     values = _sample(u, "u")
     mean = betting_p_value(values, 1 / 2, low=0.0, high=1.0)
     spread = betting_p_value((values - 0.5) ** 2, 1 / 12, low=0.0, high=0.25)
     ks = stats.ks_1samp(values, stats.uniform.cdf, method="exact")
     ks_p_value = float(ks.pvalue)
     tests = (ks_p_value, mean, spread)
+    critical = dkw_halfwidth(values.size, alpha / len(tests))
     return Uniformity(
         size=values.size,
         statistic=float(ks.statistic),
@@ -112,9 +112,7 @@ def uniformity(u: ArrayLike, *, alpha: float) -> Uniformity:
         spread_p_value=spread,
         p_value=min(1.0, len(tests) * min(tests)),
         alpha=alpha,
-        resolution=min(
-            1.0, dkw_halfwidth(values.size, alpha / len(tests)) + dkw_halfwidth(values.size, alpha)
-        ),
+        resolution=min(1.0, critical + dkw_halfwidth(values.size, alpha)),
     )
 
 
@@ -199,7 +197,8 @@ def clopper_pearson(
             f"clopper_pearson: expected 0 <= successes <= trials and trials >= 1, got {successes} "
             f"of {trials}"
         )
-    checked_level(1 - confidence)
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: expected a probability in (0, 1), got {confidence}")
     interval: Any = stats.binomtest(successes, trials).proportion_ci(confidence, method="exact")
     return float(interval.low), float(interval.high)
 

@@ -1,0 +1,297 @@
+"""Evidence for the identities: both sides computed apart, with derived rounding bounds.
+
+Every check takes what a planted error would replace as an argument.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from alignment_theory.arrays import Array
+from alignment_theory.attribution import Attribution, attribute
+from alignment_theory.explicit import combined_weight
+from alignment_theory.layers import Linear
+from alignment_theory.network import Trace
+from alignment_theory.rounding import (
+    contribution_bounds,
+    forward_bound,
+    gamma,
+    ledger_bounds,
+    relevance_bounds,
+)
+from alignment_theory.rules import (
+    LRP0,
+    AlphaBeta,
+    Deconvnet,
+    DeepLift,
+    DeepTaylor,
+    Epsilon,
+    EpsilonAlpha2Beta1,
+    EpsilonGammaBox,
+    EpsilonPlus,
+    ExcitationBackprop,
+    Flat,
+    Gamma,
+    Gradient,
+    GuidedBackprop,
+    InputTimesGradient,
+    IntegratedGradients,
+    Method,
+    RectGrad,
+    SmoothGrad,
+    WSquare,
+    ZPlus,
+)
+from alignment_theory.rules.base import LEDGER_TERMS
+from alignment_theory.verification.judge import Comparison
+from alignment_theory.verification.subjects import Subject
+
+SIGNAL_RULES: tuple[Method, ...] = (Gradient(), Deconvnet(), GuidedBackprop(), RectGrad(80))
+ALL_RULES: tuple[Method, ...] = (
+    *SIGNAL_RULES,
+    InputTimesGradient(),
+    RectGrad.reference_code(90),
+    LRP0(),
+    Epsilon(0.01),
+    Gamma(),
+    Gamma(generalised=True),
+    ZPlus(),
+    AlphaBeta(2.0, 1.0),
+    WSquare(),
+    Flat(),
+    DeepTaylor(0.0, 1.0),
+    DeepTaylor(),
+    ExcitationBackprop(),
+    EpsilonPlus(),
+    EpsilonAlpha2Beta1(),
+    EpsilonGammaBox(0.0, 1.0),
+    DeepLift(0.1),
+    IntegratedGradients(steps=4),
+    SmoothGrad(samples=4),
+)
+CONSERVING: tuple[Method, ...] = (
+    ZPlus(),
+    AlphaBeta(2.0, 1.0),
+    Gamma(),
+    DeepTaylor(0.0, 1.0),
+    WSquare(),
+    Flat(),
+)
+"""Rules that keep ΣR on bias-free layers; DeepTaylor brings z^B."""
+
+Product = Callable[[Trace], tuple[Array, Array]]
+Explicit = Callable[[Attribution], Array]
+
+
+def _comparison(label: str, left: Array, right: Array, bound: Array) -> Comparison:
+    """Compare batches of any shape; differences are relative to each sample's largest entry."""
+    batch = len(left)
+    flat_left, flat_right = left.reshape(batch, -1), right.reshape(batch, -1)
+    scale = np.abs(flat_right).max(axis=1, keepdims=True)
+    bound = np.broadcast_to(bound, left.shape).reshape(batch, -1)
+    return Comparison(label, flat_left, flat_right, bound, scale)
+
+
+def _piece(trace: Trace) -> tuple[Array, Array]:
+    return trace.weight_product(), trace.effective_bias()
+
+
+def piecewise_linear(
+    subjects: Sequence[Subject], *, product: Product = _piece
+) -> Iterator[Comparison]:
+    """Compare the logits with ``W_eff x + b_eff`` and the gradient with a row of ``W_eff``."""
+    for subject in subjects:
+        trace = subject.network.forward(subject.inputs)
+        weight, bias = product(trace)
+        flat = subject.inputs.reshape(len(bias), -1)
+        logits = (weight @ flat[:, :, np.newaxis])[:, :, 0] + bias
+        yield _comparison(f"{subject.name}: logits", trace.output, logits, forward_bound(trace))
+        attribution = attribute(trace, rule=Gradient())
+        rows = weight[np.arange(len(flat)), attribution.targets]
+        found = attribution.relevance.reshape(rows.shape)
+        bound = relevance_bounds(attribution)[0].reshape(rows.shape)
+        yield _comparison(f"{subject.name}: gradient", found, rows, bound)
+
+
+def combined_weights(
+    subjects: Sequence[Subject],
+    *,
+    rules: Sequence[Method] = ALL_RULES,
+    explicit: Explicit = combined_weight,
+) -> Iterator[Comparison]:
+    """Compare the fast recursion with the product of explicit matrices, for every rule."""
+    for subject in subjects:
+        trace = subject.network.forward(subject.inputs)
+        for rule in rules:
+            attribution = attribute(trace, rule=rule)
+            top = attribution.top.reshape(trace.batch_size, -1, 1)
+            product = (explicit(attribution) @ top)[:, :, 0]
+            fast = attribution.batched[0].reshape(product.shape)
+            bound = relevance_bounds(attribution)[0].reshape(product.shape)
+            yield _comparison(f"{subject.name}: {rule.name}", fast, product, bound)
+
+
+def lrp0(subjects: Sequence[Subject]) -> Iterator[Comparison]:
+    """Compare LRP-0, DeepLIFT and ε-LRP for small ε with input times gradient.
+
+    LRP-0 divides by denominators that equal the recorded activations up to the error that its own
+    bound already charges once, hence twice its bound. For ε: every factor ``z/(z + ε sgn z)`` is
+    off 1 by at most ε/|z|, so layers · ε/min|z| times the contributions' magnitude is added.
+    """
+    for subject in subjects:
+        trace = subject.network.forward(subject.inputs)
+        gradient = attribute(trace, rule=InputTimesGradient(), seed="unit")
+        size = np.abs(subject.inputs)
+        step = gamma(4, trace.network.dtype) * size * np.abs(gradient.batched[0])
+        expected = gradient.relevance
+        base = size * relevance_bounds(gradient)[0] + step
+        zero = attribute(trace, rule=LRP0())
+        rounding = base + 2 * relevance_bounds(zero)[0]
+        yield _comparison(f"{subject.name}: LRP-0", zero.relevance, expected, rounding)
+        lift = attribute(trace, rule=DeepLift(0.0, tolerance=0.0))
+        yield _comparison(f"{subject.name}: DeepLIFT", lift.relevance, expected, 3 * rounding)
+        magnitude = contribution_bounds(zero)[0]
+        smallest = _smallest_denominator(trace, zero.targets)
+        for factor in (1e-3, 1e-6):
+            epsilon = factor * float(smallest.min())
+            found = attribute(trace, rule=Epsilon(epsilon))
+            shift = len(trace.sites) * epsilon / smallest
+            shift = shift.reshape(-1, *(1,) * (subject.inputs.ndim - 1))
+            bound = rounding + 2 * relevance_bounds(found)[0] + 2 * shift * magnitude
+            label = f"{subject.name}: ε = {factor:g} min|z|"
+            yield _comparison(label, found.relevance, expected, bound)
+
+
+def _smallest_denominator(trace: Trace, targets: Array) -> Array:
+    """Return per sample the least |z| among active units and the explained logit."""
+    rows = np.arange(trace.batch_size)
+    smallest = np.abs(trace.sites[-1].output[rows, targets])
+    for site in trace.switch_sites:
+        active = np.where(site.input > 0, site.input, np.inf).min(axis=1)
+        smallest = np.minimum(smallest, active)
+    return smallest
+
+
+def conservation(
+    subjects: Sequence[Subject],
+    *,
+    rules: Sequence[Method] = ALL_RULES,
+    terms: Sequence[str] = LEDGER_TERMS,
+) -> Iterator[Comparison]:
+    """Compare the sums of relevance above and below every layer, less the named losses.
+
+    Bias-free, the rules that keep relevance are also compared without any loss but those that the
+    statement allows for (empty denominators and dead units).
+    """
+    for subject in subjects:
+        trace = subject.network.forward(subject.inputs)
+        for rule in rules:
+            attribution = attribute(trace, rule=rule)
+            if attribution.runs:
+                continue
+            yield _ledger(f"{subject.name}: {rule.name}", attribution, terms)
+        if subject.bias_free:
+            for rule in CONSERVING:
+                attribution = attribute(trace, rule=rule)
+                label = f"{subject.name}: {rule.name}, no other leak"
+                allowed = [t for t in terms if t in ("empty denominator", "threshold")]
+                yield _ledger(label, attribution, allowed)
+
+
+def _ledger(label: str, attribution: Attribution, terms: Sequence[str]) -> Comparison:
+    ledger = attribution.ledger
+    lost = sum((ledger.terms[name] for name in terms), 0 * ledger.scale)
+    below = ledger.totals[:-1] + lost
+    return Comparison(label, ledger.totals[1:], below, ledger_bounds(attribution), ledger.scale)
+
+
+def homogeneity(
+    subjects: Sequence[Subject], *, scales: Mapping[float, bool] | None = None
+) -> Iterator[Comparison]:
+    """Compare attributions of s x with those of x.
+
+    Scaling by a power of two is exact in floating point, so those scales allow no difference at
+    all. Other scales (False in `scales`) round the activations: signals still depend on the gates
+    only, and samples whose masks rounding has changed are left out as not live.
+    """
+    for subject in subjects:
+        trace = subject.network.forward(subject.inputs)
+        for scale, exact in (scales or {0.125: True, 128.0: True, 3.0: False}).items():
+            other = subject.network.forward(scale * subject.inputs)
+            same = np.ones(trace.batch_size, bool)
+            for mask, moved in zip(trace.masks, other.masks, strict=True):
+                same &= (mask == moved).reshape(len(same), -1).all(axis=1)
+            for rule in SIGNAL_RULES:
+                before, after = (attribute(t, rule=rule, target=0) for t in (trace, other))
+                gates = zip(before.gates, after.gates, strict=True)
+                kept = same.copy()
+                for gate, moved in gates if not exact else ():
+                    kept &= (gate == moved).reshape(len(kept), -1).all(axis=1)
+                label = f"{subject.name}: {rule.name}, s = {scale:g}"
+                zero = np.zeros(subject.inputs.shape)
+                left, right = after.relevance, before.relevance
+                yield _comparison(label, left, right, _unless(kept | exact, zero))
+            for rule in (LRP0(), ZPlus(), AlphaBeta(2.0, 1.0)) if exact else ():
+                for seed, factor in (("logit", scale), ("unit", 1.0)):
+                    before, after = (
+                        attribute(t, rule=rule, seed=seed, target=0) for t in (trace, other)
+                    )
+                    label = f"{subject.name}: {rule.name}, {seed} seed, s = {scale:g}"
+                    expected = factor * before.relevance
+                    yield _comparison(label, after.relevance, expected, 0 * expected)
+
+
+def _unless(kept: Array, bound: Array) -> Array:
+    shape = (-1, *(1,) * (bound.ndim - 1))
+    return np.where(kept.reshape(shape), bound, np.inf)
+
+
+def zplus_family(
+    subjects: Sequence[Subject], *, alpha_beta: Method | None = None, gamma_value: float = 2.0**40
+) -> Iterator[Comparison]:
+    """Compare αβ(1, 0), excitation backprop and γ for large γ with z⁺."""
+    for subject in subjects:
+        trace = subject.network.forward(subject.inputs)
+        zplus = attribute(trace, rule=ZPlus())
+        expected, rounding = zplus.relevance, 2 * relevance_bounds(zplus)[0]
+        found = attribute(trace, rule=alpha_beta or AlphaBeta(1.0, 0.0))
+        yield _comparison(f"{subject.name}: αβ(1,0)", found.relevance, expected, rounding)
+        excitation = attribute(trace, rule=ExcitationBackprop())
+        logits = zplus.top.sum(axis=1).reshape(-1, *(1,) * (subject.inputs.ndim - 1))
+        scaled = logits * excitation.relevance
+        yield _comparison(f"{subject.name}: excitation backprop", scaled, expected, 2 * rounding)
+        limit = attribute(trace, rule=Gamma(gamma_value))
+        bound = rounding + 2 * relevance_bounds(limit)[0] + _gamma_bound(zplus, gamma_value)
+        yield _comparison(f"{subject.name}: γ = 2^40", limit.relevance, expected, bound)
+
+
+def _gamma_bound(zplus: Attribution, gamma_value: float) -> Array:
+    """Return a bound on |R(γ) - R(z⁺)| at the input, carried down with the magnitudes.
+
+    With D = W⁺ a, the γ rule's matrix is ``a (W⁺ + W/γ) / (D + W a / γ)``; against ``a W⁺ / D`` its
+    error is at most ``(a |W| / D) (1 + |W| a / D) / γ`` to first order, doubled for the rest.
+    """
+    error, magnitude = np.abs(zplus.top) * 0, np.abs(zplus.top)
+    for site in reversed(zplus.trace.sites):
+        if not isinstance(site.layer, Linear):
+            error, magnitude = (v.reshape(site.input.shape) for v in (error, magnitude))
+            continue
+        weight = site.layer.matrix(site.input.shape[1:])
+        a = np.abs(site.input)
+        total = a @ np.maximum(weight, 0).T
+        safe = np.where(total > 0, total, np.inf)
+        spread = 1 + (a @ np.abs(weight).T) / safe
+        share = error / safe
+        added = magnitude * spread / safe
+        error = a * (share @ np.maximum(weight, 0)) + 2 * a * (added @ np.abs(weight)) / gamma_value
+        magnitude = a * ((magnitude / safe) @ np.maximum(weight, 0))
+    return error
+
+
+def monotone_net(subjects: Sequence[Subject]) -> Iterator[Comparison]:
+    """Compare Guided Backprop with the gradient, exactly: the gates must be the same."""
+    for subject in subjects:
+        trace = subject.network.forward(subject.inputs)
+        guided, gradient = (attribute(trace, rule=rule) for rule in (GuidedBackprop(), Gradient()))
+        left, right = guided.relevance, gradient.relevance
+        yield _comparison(f"{subject.name}: Guided Backprop", left, right, 0 * right)
