@@ -10,6 +10,7 @@ from alignment_theory.rules.composite import (
     ExcitationBackprop,
 )
 from alignment_theory.rules.gates import (
+    BetaSmooth,
     Deconvnet,
     Gradient,
     GuidedBackprop,
@@ -32,6 +33,7 @@ from alignment_theory.rules.relevance import (
 __all__ = [
     "LRP0",
     "AlphaBeta",
+    "BetaSmooth",
     "Bias",
     "Composite",
     "Crossing",

@@ -2,16 +2,31 @@
 
 The same name means different formulas in different libraries. Ours are the definitions in
 `alignment_theory.rules`; `dialect("zennit", "ZPlus")` returns the rule with the settings that make
-it equal to that library's, and `DIALECTS` says in words how it differs.
+it equal to that library's, and `DIALECTS` says in words how it differs. Entries go by our names;
+where a library uses another one, the difference says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from alignment_theory.rules.base import Method
-from alignment_theory.rules.gates import RectGrad
-from alignment_theory.rules.lrp import Bias, Stabiliser
+from alignment_theory.layers import Linear
+from alignment_theory.rules.base import Method, Rule
+from alignment_theory.rules.composite import (
+    Composite,
+    EpsilonAlpha2Beta1,
+    EpsilonGammaBox,
+    EpsilonPlus,
+    ExcitationBackprop,
+)
+from alignment_theory.rules.gates import (
+    Deconvnet,
+    Gradient,
+    GuidedBackprop,
+    InputTimesGradient,
+    RectGrad,
+)
+from alignment_theory.rules.lrp import Bias, LinearRule, Stabiliser
 from alignment_theory.rules.reference import DeepLift, IntegratedGradients
 from alignment_theory.rules.relevance import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus
 
@@ -24,36 +39,121 @@ class Dialect:
     difference: str
 
 
-def _zennit(**settings: Any) -> dict[str, Any]:
-    return {"epsilon": 1e-6, "block_dead": False, **settings}
+_Named = Epsilon | Gamma | ZPlus | AlphaBeta | WSquare | Flat | ZBox
 
+
+def _zennit(rule: _Named, bias: Bias = Bias.MODIFIED, *, block_dead: bool = False) -> LinearRule:
+    """Return one of our rules with zennit's settings; ``Bias.NONE`` is ``zero_params="bias"``."""
+    if isinstance(rule, Epsilon):
+        kept = Bias.NONE if bias == Bias.NONE else Bias.PLAIN
+        return replace(rule, bias=kept, block_dead=block_dead)
+    settings: dict[str, Any] = {"epsilon": 1e-6, "block_dead": block_dead}
+    if isinstance(rule, Gamma | ZPlus | AlphaBeta | WSquare):
+        settings["bias"] = bias
+    if isinstance(rule, Gamma):
+        settings["generalised"] = True
+    return replace(rule, **settings)
+
+
+@dataclass(frozen=True, eq=False)
+class ZennitComposite(Composite):
+    """One of our composites with every rule in zennit's dialect.
+
+    Which layer gets which rule is ours; `bias` and `block_dead` are those of every rule (False:
+    zennit's ``Pass`` at the ReLUs, True: no rule there, which is the gradient).
+    """
+
+    composite: Composite
+    bias: Bias = Bias.MODIFIED
+    block_dead: bool = False
+
+    @property
+    def seed(self) -> str:
+        """The seed of our composite; zennit has none, its caller gives the relevance on top."""
+        return self.composite.seed
+
+    def rule_for(self, layer: Linear, *, first: bool) -> Rule:
+        """Return zennit's variant of the rule that our composite gives the layer."""
+        rule = self.composite.rule_for(layer, first=first)
+        assert isinstance(rule, _Named)
+        return _zennit(rule, Bias(self.bias), block_dead=self.block_dead)
+
+
+_SAME = "the same"
+_RULES_OF_ZENNIT = "every rule in zennit's dialect (denominators + 1e-6, biases count)"
 
 DIALECTS: dict[tuple[str, str], Dialect] = {
+    ("zennit", "Gradient"): Dialect(Gradient, _SAME),
+    ("zennit", "GuidedBackprop"): Dialect(GuidedBackprop, _SAME),
+    ("zennit", "Deconvnet"): Dialect(Deconvnet, "the same; called DeconvNet"),
+    ("zennit", "IntegratedGradients"): Dialect(
+        lambda baseline=0.0, steps=20: IntegratedGradients(baseline, steps, "right"),
+        "right Riemann sum",
+    ),
     ("zennit", "Epsilon"): Dialect(
-        lambda epsilon=1e-6, bias=Bias.PLAIN: Epsilon(epsilon, bias, block_dead=False),
+        lambda epsilon=1e-6, bias=Bias.PLAIN, stabiliser=Stabiliser.SIGN: Epsilon(
+            epsilon, bias, stabiliser, block_dead=False
+        ),
         "ReLUs pass all relevance",
     ),
     ("zennit", "Gamma"): Dialect(
-        lambda gamma=0.25: Gamma(gamma, generalised=True, **_zennit()),
+        lambda gamma=0.25, bias=Bias.MODIFIED: _zennit(Gamma(gamma), bias),
         "generalised form, denominators + 1e-6",
     ),
     ("zennit", "ZPlus"): Dialect(
-        lambda bias=Bias.MODIFIED: ZPlus(bias=bias, **_zennit()),
+        lambda bias=Bias.MODIFIED: _zennit(ZPlus(), bias),
         "b⁺ in the denominator, denominators + 1e-6",
     ),
     ("zennit", "AlphaBeta"): Dialect(
-        lambda alpha=2.0, beta=1.0, bias=Bias.MODIFIED: AlphaBeta(
-            alpha, beta, bias=bias, **_zennit()
-        ),
+        lambda alpha=2.0, beta=1.0, bias=Bias.MODIFIED: _zennit(AlphaBeta(alpha, beta), bias),
         "b⁺ and b⁻ in the denominators, denominators + 1e-6",
     ),
     ("zennit", "WSquare"): Dialect(
-        lambda bias=Bias.MODIFIED: WSquare(bias=bias, **_zennit()),
-        "b² in the denominator, so relevance leaks; + 1e-6",
+        lambda bias=Bias.MODIFIED: _zennit(WSquare(), bias),
+        "b² in the denominator, so relevance leaks; + 1e-6; dead units pass relevance on",
     ),
-    ("zennit", "Flat"): Dialect(lambda: Flat(**_zennit()), "denominators + 1e-6"),
-    ("zennit", "ZBox"): Dialect(
-        lambda low, high: ZBox(low, high, **_zennit()), "denominators + 1e-6"
+    ("zennit", "Flat"): Dialect(
+        lambda: _zennit(Flat()), "denominators + 1e-6; dead units pass relevance on"
+    ),
+    ("zennit", "ZBox"): Dialect(lambda low, high: _zennit(ZBox(low, high)), "denominators + 1e-6"),
+    ("zennit", "EpsilonPlus"): Dialect(
+        lambda epsilon=1e-6: ZennitComposite(EpsilonPlus(epsilon)), _RULES_OF_ZENNIT
+    ),
+    ("zennit", "EpsilonPlusFlat"): Dialect(
+        lambda epsilon=1e-6: ZennitComposite(EpsilonPlus(epsilon, flat_first=True)),
+        f"EpsilonPlus with flat_first; {_RULES_OF_ZENNIT}",
+    ),
+    ("zennit", "EpsilonAlpha2Beta1"): Dialect(
+        lambda epsilon=1e-6: ZennitComposite(EpsilonAlpha2Beta1(epsilon)), _RULES_OF_ZENNIT
+    ),
+    ("zennit", "EpsilonAlpha2Beta1Flat"): Dialect(
+        lambda epsilon=1e-6: ZennitComposite(EpsilonAlpha2Beta1(epsilon, flat_first=True)),
+        f"EpsilonAlpha2Beta1 with flat_first; {_RULES_OF_ZENNIT}",
+    ),
+    ("zennit", "EpsilonGammaBox"): Dialect(
+        lambda low=0.0, high=1.0, epsilon=1e-6, gamma=0.25: ZennitComposite(
+            EpsilonGammaBox(low, high, epsilon, gamma, box_dense=False)
+        ),
+        f"no box where the first layer is dense; {_RULES_OF_ZENNIT}",
+    ),
+    ("zennit", "ExcitationBackprop"): Dialect(
+        lambda bias=Bias.MODIFIED: ZennitComposite(ExcitationBackprop(), bias, block_dead=True),
+        "b⁺ in the denominators, so relevance leaks; + 1e-6",
+    ),
+    ("captum", "Gradient"): Dialect(Gradient, "the same; called Saliency(abs=False)"),
+    ("captum", "InputTimesGradient"): Dialect(
+        InputTimesGradient, "the same; called InputXGradient"
+    ),
+    ("captum", "GuidedBackprop"): Dialect(GuidedBackprop, _SAME),
+    ("captum", "Deconvnet"): Dialect(Deconvnet, "the same; called Deconvolution"),
+    ("captum", "DeepLift"): Dialect(
+        lambda baseline=0.0: DeepLift(baseline, 1e-10), "the same: tolerance 1e-10"
+    ),
+    ("captum", "IntegratedGradients"): Dialect(
+        lambda baseline=0.0, steps=50, quadrature="gauss": IntegratedGradients(
+            baseline, steps, quadrature
+        ),
+        "the same nodes, but weights rounded to float32: relative error up to 2**-24 a node",
     ),
     ("captum", "Epsilon"): Dialect(
         lambda epsilon=1e-9: Epsilon(epsilon, block_dead=False), "ε = 1e-9"
@@ -93,17 +193,6 @@ DIALECTS: dict[tuple[str, str], Dialect] = {
     ("rectgrad", "RectGradConst"): Dialect(
         lambda threshold=0.0: RectGrad(floor=False, times_input=True, threshold=threshold),
         "a constant threshold",
-    ),
-    ("captum", "IntegratedGradients"): Dialect(
-        lambda baseline=0.0, steps=50: IntegratedGradients(baseline, steps, "gauss"),
-        "Gauss-Legendre nodes",
-    ),
-    ("zennit", "IntegratedGradients"): Dialect(
-        lambda baseline=0.0, steps=20: IntegratedGradients(baseline, steps, "right"),
-        "right Riemann sum",
-    ),
-    ("captum", "DeepLift"): Dialect(
-        lambda baseline=0.0: DeepLift(baseline, 1e-10), "the same: tolerance 1e-10"
     ),
 }
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from alignment_theory.arrays import Array, scalar_like
+from alignment_theory.arrays import Array, is_exact, scalar_like
 from alignment_theory.kernels import gates as kernels
 from alignment_theory.network import Site
 from alignment_theory.rules.base import SignalRule
@@ -81,6 +81,42 @@ class GuidedBackprop(_SignGate):
     sources = (SPRINGENBERG_2015,)
     use_mask = True
     only_positive = True
+
+
+@dataclass(frozen=True)
+class BetaSmooth(SignalRule):
+    """The gradient of softplus in place of the ReLU's: ``c = sigmoid(β z) g``; dead units leak.
+
+    The forward pass keeps its ReLUs.
+
+    Raises
+    ------
+    ValueError
+        For β not positive and finite, and when it is applied to a network of exact fractions.
+
+    Source: Dombrowski 2019 (arXiv:1906.07983), β-smoothing; under this name in zennit.
+    """
+
+    beta: float = 10.0
+
+    def __post_init__(self) -> None:
+        """Check β."""
+        if not (np.isfinite(float(self.beta)) and self.beta > 0):
+            raise ValueError(f"BetaSmooth: beta must be finite and > 0, got {self.beta}")
+
+    def gate(self, signal: Array, site: Site) -> Array:
+        """Return ``sigmoid(β z)``; with ``exp(-|β z|)`` nothing overflows or cancels."""
+        del signal
+        if is_exact(site.input):
+            raise ValueError(
+                f"BetaSmooth at layer {site.index}: the sigmoid of a fraction is not a fraction; "
+                "use a float network, for instance network.astype(numpy.float64)"
+            )
+        with np.errstate(over="ignore", under="ignore"):
+            scaled = scalar_like(self.beta, site.input) * site.input
+            decay = np.exp(-np.abs(scaled))
+            gates: Array = np.where(scaled >= 0, scalar_like(1, decay), decay) / (1 + decay)
+        return gates
 
 
 @dataclass(frozen=True)

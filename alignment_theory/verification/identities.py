@@ -3,7 +3,7 @@
 Every check takes what a planted error would replace as an argument.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -205,45 +205,28 @@ def _ledger(label: str, attribution: Attribution, terms: Sequence[str]) -> Compa
     return Comparison(label, ledger.totals[1:], below, ledger_bounds(attribution), ledger.scale)
 
 
-def homogeneity(
-    subjects: Sequence[Subject], *, scales: Mapping[float, bool] | None = None
-) -> Iterator[Comparison]:
-    """Compare attributions of s x with those of x.
+SCALES = (0.125, 128.0)
+"""Powers of two: scaling by them is exact in floating point, so no difference is allowed."""
 
-    Scaling by a power of two is exact in floating point, so those scales allow no difference at
-    all. Other scales (False in `scales`) round the activations: signals still depend on the gates
-    only, and samples whose masks rounding has changed are left out as not live.
-    """
+
+def homogeneity(
+    subjects: Sequence[Subject], *, rules: Sequence[Method] = SIGNAL_RULES
+) -> Iterator[Comparison]:
+    """Compare attributions of s x with those of x, bit for bit."""
+    cases: list[tuple[Method, str, bool]] = [(rule, "unit", False) for rule in rules]
+    for relevance_rule in (LRP0(), ZPlus(), AlphaBeta(2.0, 1.0)):
+        cases += [(relevance_rule, "unit", False), (relevance_rule, "logit", True)]
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
-        for scale, exact in (scales or {0.125: True, 128.0: True, 3.0: False}).items():
+        for scale in SCALES:
             other = subject.network.forward(scale * subject.inputs)
-            same = np.ones(trace.batch_size, bool)
-            for mask, moved in zip(trace.masks, other.masks, strict=True):
-                same &= (mask == moved).reshape(len(same), -1).all(axis=1)
-            for rule in SIGNAL_RULES:
-                before, after = (attribute(t, rule=rule, target=0) for t in (trace, other))
-                gates = zip(before.gates, after.gates, strict=True)
-                kept = same.copy()
-                for gate, moved in gates if not exact else ():
-                    kept &= (gate == moved).reshape(len(kept), -1).all(axis=1)
-                label = f"{subject.name}: {rule.name}, s = {scale:g}"
-                zero = np.zeros(subject.inputs.shape)
-                left, right = after.relevance, before.relevance
-                yield _comparison(label, left, right, _unless(kept | exact, zero))
-            for rule in (LRP0(), ZPlus(), AlphaBeta(2.0, 1.0)) if exact else ():
-                for seed, factor in (("logit", scale), ("unit", 1.0)):
-                    before, after = (
-                        attribute(t, rule=rule, seed=seed, target=0) for t in (trace, other)
-                    )
-                    label = f"{subject.name}: {rule.name}, {seed} seed, s = {scale:g}"
-                    expected = factor * before.relevance
-                    yield _comparison(label, after.relevance, expected, 0 * expected)
-
-
-def _unless(kept: Array, bound: Array) -> Array:
-    shape = (-1, *(1,) * (bound.ndim - 1))
-    return np.where(kept.reshape(shape), bound, np.inf)
+            for rule, seed, scales in cases:
+                before, after = (
+                    attribute(t, rule=rule, seed=seed, target=0).relevance for t in (trace, other)
+                )
+                expected = scale * before if scales else before
+                label = f"{subject.name}: {rule.name}, {seed} seed, s = {scale:g}"
+                yield _comparison(label, after, expected, 0 * expected)
 
 
 def zplus_family(

@@ -48,12 +48,15 @@ def judge_comparisons(
 ) -> Verdict:
     """Judge an identity or a bound: one difference above its rounding bound refutes it.
 
-    HOLDS needs at least 50 live entries, and a fifth of all.
+    HOLDS needs at least 50 live entries, and a fifth of all. Where there are inequalities, what is
+    reported is their least and greatest side.
     """
     lowest, highest = np.inf, -np.inf
     bounds: list[Array] = []
     trials = live = 0
-    witness, quantity = "", "left - right, relative"
+    witness = ""
+    comparisons = list(comparisons)
+    one_sided = any(item.low_only for item in comparisons)
     for item in comparisons:
         left, right, bound, scale = np.broadcast_arrays(
             *(np.asarray(part, float) for part in (item.left, item.right, item.bound, item.scale))
@@ -73,7 +76,8 @@ def judge_comparisons(
             )
         if sharp.any():
             relative = difference[sharp] / scale[sharp]
-            lowest, highest = min(lowest, relative.min()), max(highest, relative.max())
+            if item.low_only == one_sided:
+                lowest, highest = min(lowest, relative.min()), max(highest, relative.max())
             bounds.append(bound[sharp] / scale[sharp])
     if witness:
         outcome = Outcome.FAILS
@@ -83,18 +87,18 @@ def judge_comparisons(
         outcome = Outcome.HOLDS
     sharpness = np.concatenate(bounds) if bounds else np.array([np.inf])
     extremes = (float(lowest), float(highest)) if live else (np.nan, np.nan)
-    observed = max(extremes, key=abs) if live else np.nan
+    observed = extremes[0] if one_sided else max(extremes, key=abs)
     return Verdict(
         theorem,
         setting,
         outcome,
-        quantity,
+        "least left - right, relative" if one_sided else "left - right, relative",
         0.0,
         observed,
         extremes,
         trials,
         live,
-        f"relative error > {np.median(sharpness):.1e} (median), {sharpness.max():.1e} (worst)",
+        f"a relative error > {sharpness.max():.1e} anywhere, > {np.median(sharpness):.1e} in half",
         settings=settings or {},
         witness=witness,
     )

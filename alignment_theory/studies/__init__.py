@@ -1,0 +1,1 @@
+"""Studies: one question a file, each a function that returns a table."""
