@@ -1,1 +1,20 @@
 """Networks from elsewhere and from here: training, data and files."""
+
+from alignment_theory.models.classifier import digits_classifier
+from alignment_theory.models.datasets import Dataset, digits
+from alignment_theory.models.files import load, load_array, save
+from alignment_theory.models.mlp import random_mlp
+from alignment_theory.models.train import Trained, accuracy, train
+
+__all__ = [
+    "Dataset",
+    "Trained",
+    "accuracy",
+    "digits",
+    "digits_classifier",
+    "load",
+    "load_array",
+    "random_mlp",
+    "save",
+    "train",
+]

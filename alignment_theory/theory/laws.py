@@ -20,9 +20,8 @@ ACTIVE_ONLY = Hypothesis("active-rows", "coefficients are φ(w·x) >= 0 on activ
 _n, _d = sp.symbols("n d", positive=True)
 _sigma, _norm = sp.symbols("sigma ‖x‖", positive=True)
 
-_SPHERE_ONE = (
-    sp.sqrt(_d) * _sigma * sp.gamma(_d / 2) / (2 * sp.sqrt(sp.pi) * sp.gamma((_d + 1) / 2))
-)
+_GAMMAS = sp.exp(sp.loggamma(_d / 2) - sp.loggamma((_d + 1) / 2))
+_SPHERE_ONE = sp.sqrt(_d) * _sigma * _GAMMAS / (2 * sp.sqrt(sp.pi))
 _KAPPAS = {
     ("gaussian", "one"): _sigma / sp.sqrt(2 * sp.pi),
     ("gaussian", "activation"): _sigma**2 * _norm / 2,

@@ -1,0 +1,68 @@
+"""The catalogue as users run it."""
+
+import numpy as np
+import pytest
+
+from alignment_theory.theory import CATALOGUE
+from alignment_theory.verification.catalogue import CHECKS, QUICK, STANDARD
+from alignment_theory.verification.run import digits_subjects, select, train_classifiers, verify
+from alignment_theory.verification.verdict import Outcome
+
+FAST = ("piecewise-linear", "nfr-sign", "monotone-net", "isotropic-alignment")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("classifiers")
+
+
+def test_every_theorem_has_a_check_and_settings_are_told_apart():
+    assert {check.theorem for check in CHECKS} == set(CATALOGUE)
+    assert len({(check.theorem, check.setting) for check in CHECKS}) == len(CHECKS)
+
+
+def test_quick_verification_holds_and_one_or_two_processes_agree(cache):
+    alone = verify(FAST, seed=4, effort=QUICK, cache=cache)
+    together = verify(FAST, seed=4, effort=QUICK, workers=2, cache=cache)
+    assert alone == together
+    assert all(verdict.outcome is Outcome.HOLDS for verdict in alone), alone
+    assert [verdict.theorem for verdict in alone] == [check.theorem for check in select(FAST)]
+
+
+def test_seeds_give_other_evidence(cache):
+    first, second = (verify(["isotropic-alignment"], seed=s, effort=QUICK) for s in (1, 2))
+    assert first[0].observed != second[0].observed
+
+
+def test_checks_are_reported_as_they_end(cache):
+    done = []
+    verify(["monotone-net"], effort=QUICK, cache=cache, progress=done.append)
+    assert done == ["digits classifiers", "monotone-net", "monotone-net"]
+
+
+def test_digits_subjects_are_live(cache):
+    subjects = digits_subjects(train_classifiers(0, cache), 0)
+    assert [subject.bias_free for subject in subjects] == [False, True]
+    for subject in subjects:
+        trace = subject.network.forward(subject.inputs)
+        assert all(np.any(mask, axis=1).all() for mask in trace.masks)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"identifiers": ["nope"]}, "no theorem 'nope'"),
+        ({"seed": -1}, "seed must be >= 0"),
+        ({"workers": 0}, "workers must be >= 1"),
+    ],
+)
+def test_bad_arguments_are_explained(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        verify(**arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_everything_holds_over_ten_seeds(seed, cache):
+    verdicts = verify(seed=seed, effort=STANDARD, cache=cache)
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.HOLDS}
