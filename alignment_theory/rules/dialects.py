@@ -94,7 +94,7 @@ DIALECTS: dict[tuple[str, str], Dialect] = {
         lambda epsilon=1e-6, bias=Bias.PLAIN, stabiliser=Stabiliser.SIGN: Epsilon(
             epsilon, bias, stabiliser, block_dead=False
         ),
-        "ReLUs pass all relevance",
+        "the same; ReLUs pass all relevance, but at dead units it is 0",
     ),
     ("zennit", "Gamma"): Dialect(
         lambda gamma=0.25, bias=Bias.MODIFIED: _zennit(Gamma(gamma), bias),
@@ -117,14 +117,16 @@ DIALECTS: dict[tuple[str, str], Dialect] = {
     ),
     ("zennit", "ZBox"): Dialect(lambda low, high: _zennit(ZBox(low, high)), "denominators + 1e-6"),
     ("zennit", "EpsilonPlus"): Dialect(
-        lambda epsilon=1e-6: ZennitComposite(EpsilonPlus(epsilon)), _RULES_OF_ZENNIT
+        lambda epsilon=1e-6: ZennitComposite(EpsilonPlus(epsilon)),
+        "the same on dense layers; zennit's ZPlus at convolutions",
     ),
     ("zennit", "EpsilonPlusFlat"): Dialect(
         lambda epsilon=1e-6: ZennitComposite(EpsilonPlus(epsilon, flat_first=True)),
         f"EpsilonPlus with flat_first; {_RULES_OF_ZENNIT}",
     ),
     ("zennit", "EpsilonAlpha2Beta1"): Dialect(
-        lambda epsilon=1e-6: ZennitComposite(EpsilonAlpha2Beta1(epsilon)), _RULES_OF_ZENNIT
+        lambda epsilon=1e-6: ZennitComposite(EpsilonAlpha2Beta1(epsilon)),
+        "the same on dense layers; zennit's AlphaBeta at convolutions",
     ),
     ("zennit", "EpsilonAlpha2Beta1Flat"): Dialect(
         lambda epsilon=1e-6: ZennitComposite(EpsilonAlpha2Beta1(epsilon, flat_first=True)),

@@ -26,6 +26,7 @@ from alignment_theory.rules import (
     ZPlus,
 )
 from alignment_theory.theory import depth
+from alignment_theory.threads import one_blas_thread
 from alignment_theory.verification.betting import confidence_interval
 from alignment_theory.verification.trials import generators
 
@@ -73,11 +74,12 @@ def run(
     import pandas as pd
 
     widths = [trained.shapes[k][0] for k in trained.levels] + [trained.output_shape[0]]
-    trace = trained.forward(data.test_inputs)
-    measured_trained = [
-        attribute(trace, rule=row.rule, target=data.test_labels).alignment() for row in rows
-    ]
-    measured_random = _random(widths, data, rows, seed, networks)
+    with one_blas_thread():
+        trace = trained.forward(data.test_inputs)
+        measured_trained = [
+            attribute(trace, rule=row.rule, target=data.test_labels).alignment() for row in rows
+        ]
+        measured_random = _random(widths, data, rows, seed, networks)
     records = []
     for row, on_trained, on_random in zip(rows, measured_trained, measured_random, strict=True):
         predicted = row.predicted(widths) if row.predicted else [np.nan] * len(trained.levels)

@@ -58,7 +58,7 @@ class Effort:
 
 
 QUICK = Effort(margin=0.10, cap=20_000, chains=1500, coarsest=0.08)
-STANDARD = Effort(margin=0.03, cap=60_000, chains=5000, coarsest=0.045)
+STANDARD = Effort(margin=0.04, cap=60_000, chains=5000, coarsest=0.045)
 
 LADDER = ((100, 100), (200, 100), (100, 200), (200, 200), (400, 400))
 """Sizes (neurons, inputs) of the alignment curve."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alignment_theory.models import Trained, digits, digits_classifier
 from alignment_theory.theory import theorem
+from alignment_theory.threads import one_blas_thread
 from alignment_theory.verification.catalogue import CHECKS, STANDARD, Check, Effort
 from alignment_theory.verification.judge import settle
 from alignment_theory.verification.subjects import Subject
@@ -17,7 +18,7 @@ from alignment_theory.verification.verdict import Verdict
 Progress = Callable[[str], None]
 """Called with a few words whenever a piece of work is done."""
 
-EXPLAINED = 8
+EXPLAINED = 4
 """Test images of each digits classifier on which identities and bounds are compared."""
 
 
@@ -101,9 +102,10 @@ def verify(
     if workers == 1:
         on_digits = subjects()
         verdicts = []
-        for check in checks:
-            verdicts.append(check.run(seed, effort, on_digits))
-            report(check.theorem)
+        with one_blas_thread():
+            for check in checks:
+                verdicts.append(check.run(seed, effort, on_digits))
+                report(check.theorem)
         return settle(verdicts)
     with _pool(workers) as pool:
         return settle(_run_in(pool, checks, seed, effort, subjects, report))

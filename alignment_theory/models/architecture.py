@@ -1,0 +1,197 @@
+"""The architecture of a network as a small JSON text, and the way back.
+
+The text is one object with exactly four members::
+
+    {"format": "alignment_theory network", "version": 1, "input_shape": [64],
+     "layers": [{"kind": "dense", "bias": true}, {"kind": "relu", "active_at_zero": false},
+                {"kind": "flatten"}]}
+
+Layer k of kind ``dense`` owns the arrays ``layers.k.weight`` (outputs, inputs) and, where ``bias``
+is true, ``layers.k.bias`` (outputs,). Reading is strict: unknown, missing and repeated members
+are refused, and so is a text over 64 KiB, with over 1000 layers or over 8 input dimensions.
+"""
+
+import json
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from alignment_theory.arrays import Array
+from alignment_theory.layers import Dense, Flatten, Layer, Relu
+from alignment_theory.layers.base import Shape
+from alignment_theory.network import Network
+
+FORMAT = "alignment_theory network"
+VERSION = 1
+MAX_TEXT = 2**16
+MAX_LAYERS = 1000
+MAX_DIMENSIONS = 8
+MAX_SAMPLE = 2**31
+_MEMBERS = ("format", "version", "input_shape", "layers")
+# Hostile values may be long, or nested so deeply that repr itself would fail.
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother, _BRIEF.maxlong = 2, 80, 80, 40
+_FLAGS = {"dense": "bias", "relu": "active_at_zero", "flatten": None}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a file says of a network apart from its numbers: (kind, flag) of each layer."""
+
+    input_shape: Shape
+    layers: tuple[tuple[str, bool], ...]
+
+    @property
+    def array_names(self) -> tuple[str, ...]:
+        """Names of the arrays that belong to this architecture, input side first."""
+        names = []
+        for k, (kind, flag) in enumerate(self.layers):
+            if kind == "dense":
+                names += [f"layers.{k}.weight"] + [f"layers.{k}.bias"] * flag
+        return tuple(names)
+
+    def build(self, arrays: Mapping[str, Array]) -> Network:
+        """Return the network with these arrays; ValueError where their shapes do not fit."""
+        layers: list[Layer] = []
+        for k, (kind, flag) in enumerate(self.layers):
+            if kind == "dense":
+                bias = arrays[f"layers.{k}.bias"] if flag else None
+                try:
+                    layers.append(Dense(arrays[f"layers.{k}.weight"], bias))
+                except ValueError as error:
+                    raise ValueError(f"layers.{k}: {error}") from None
+            else:
+                layers.append(Relu(active_at_zero=flag) if kind == "relu" else Flatten())
+        return Network(layers, self.input_shape)
+
+
+def write_architecture(network: Network) -> str:
+    """Return the text that describes a network.
+
+    Raises
+    ------
+    ValueError
+        For layers that the format does not know (naming them), and over its limits.
+    """
+    layers = []
+    for k, layer in enumerate(network.layers):
+        entry: dict[str, Any]
+        if type(layer) is Dense:
+            entry = {"kind": "dense", "bias": layer.bias is not None}
+        elif type(layer) is Relu:
+            entry = {"kind": "relu", "active_at_zero": bool(layer.active_at_zero)}
+        elif type(layer) is Flatten:
+            entry = {"kind": "flatten"}
+        else:
+            raise ValueError(f"layer {k} is {layer!r}; only Dense, Relu and Flatten can be saved")
+        layers.append(entry)
+    values = (FORMAT, VERSION, network.input_shape, layers)
+    text = json.dumps(dict(zip(_MEMBERS, values, strict=True)))
+    read_architecture(text.encode())
+    return text
+
+
+def read_architecture(text: bytes) -> Architecture:
+    """Return the architecture that a text describes; ValueError where it breaks the format."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"architecture: expected at most {MAX_TEXT} bytes, got {len(text)}")
+    members = strict_json(text, "architecture")
+    _require_members(members, _MEMBERS, "architecture")
+    if members["format"] != FORMAT:
+        raise ValueError(
+            f"architecture: expected format {FORMAT!r}, got {short(members['format'])}"
+        )
+    if not is_count(members["version"]) or members["version"] != VERSION:
+        raise ValueError(
+            f"architecture: this release reads version {VERSION}, got "
+            f"{short(members['version'])}; a newer alignment_theory may read it"
+        )
+    layers = members["layers"]
+    if not isinstance(layers, list) or not 1 <= len(layers) <= MAX_LAYERS:
+        found = f"{len(layers)} of them" if isinstance(layers, list) else short(layers)
+        raise ValueError(f"architecture: expected a list of 1 to {MAX_LAYERS} layers, got {found}")
+    shape = checked_shape(members["input_shape"], "architecture: input_shape", MAX_DIMENSIONS)
+    if prod(shape) > MAX_SAMPLE:
+        raise ValueError(f"architecture: expected at most {MAX_SAMPLE} inputs, got shape {shape}")
+    return Architecture(shape, tuple(_read_layer(k, entry) for k, entry in enumerate(layers)))
+
+
+def _read_layer(k: int, entry: object) -> tuple[str, bool]:
+    where = f"architecture: layer {k}"
+    if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
+        raise ValueError(f'{where}: expected an object with a "kind", got {short(entry)}')
+    kind = entry["kind"]
+    if kind not in _FLAGS:
+        raise ValueError(f"{where}: expected a kind among {', '.join(_FLAGS)}, got {short(kind)}")
+    flag = _FLAGS[kind]
+    _require_members(entry, ("kind",) if flag is None else ("kind", flag), where)
+    if flag is None:
+        return kind, False
+    if not isinstance(entry[flag], bool):
+        raise ValueError(f"{where}: expected {flag} true or false, got {short(entry[flag])}")
+    return kind, entry[flag]
+
+
+def strict_json(text: bytes, what: str) -> dict[str, Any]:
+    """Return the object in a UTF-8 JSON text.
+
+    Raises
+    ------
+    ValueError
+        For text that is no JSON or nested too deeply, repeated keys, NaN and Infinity (which are
+        not JSON), and for anything but an object.
+    """
+
+    def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in members:
+                raise ValueError(f"the key {short(key)} stands there twice")
+            members[key] = value
+        return members
+
+    def no_constant(name: str) -> None:
+        raise ValueError(f"{name} is no JSON")
+
+    try:
+        value = json.loads(
+            text.decode("utf-8"), object_pairs_hook=without_repeats, parse_constant=no_constant
+        )
+    except RecursionError:
+        raise ValueError(f"{what}: JSON nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{what}: not a valid JSON text ({error})") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{what}: expected a JSON object, got {short(value)}")
+    return value
+
+
+def checked_shape(value: object, what: str, most: int = 32) -> Shape:
+    """Return a list of at most `most` positive integers as a shape, ValueError otherwise."""
+    if not isinstance(value, list | tuple) or len(value) > most:
+        raise ValueError(f"{what}: expected a list of at most {most} sizes, got {short(value)}")
+    if not all(is_count(size) and size > 0 for size in value):
+        raise ValueError(f"{what}: expected positive integers, got {short(value)}")
+    return tuple(value)
+
+
+def is_count(value: object) -> bool:
+    """Tell whether a value is an integer and not a boolean, which Python counts among them."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def short(value: object) -> str:
+    """Return what a file holds for an error message, cut to a length fit for one."""
+    return _BRIEF.repr(value)
+
+
+def _require_members(members: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
+    missing = [name for name in names if name not in members]
+    extra = [name for name in members if name not in names]
+    if missing or extra:
+        raise ValueError(
+            f"{what}: expected the members {', '.join(names)}; missing: {short(missing)}, "
+            f"unexpected: {short(extra)}"
+        )

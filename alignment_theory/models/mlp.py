@@ -1,0 +1,60 @@
+"""Random multi-layer perceptrons, the start of training and the subject of randomised theorems."""
+
+from collections.abc import Sequence
+from math import sqrt
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from alignment_theory.arrays import FLOATS
+from alignment_theory.network import Network
+
+BIAS_DEVIATION = 0.01
+
+
+def random_mlp(
+    widths: Sequence[int],
+    *,
+    rng: np.random.Generator,
+    bias: bool = False,
+    dtype: DTypeLike = np.float64,
+) -> Network:
+    """Return a ReLU network with independent He-normal weights.
+
+    ``W_ij ~ N(0, 2 / fan_in)``; biases are absent, or ``b_i ~ N(0, 0.01²)``. Everything is drawn
+    in float64, weight before bias and input side first, and then rounded to `dtype`.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Sizes of the input, of each hidden layer and of the output, e.g. (64, 256, 256, 10).
+    rng : numpy.random.Generator
+        Source of the draws.
+    bias : bool
+        Whether the layers have a bias.
+    dtype : dtype
+        float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two widths, a width that is not a positive integer, or another dtype.
+
+    Source: He, Zhang, Ren, Sun (2015), arXiv:1502.01852, equation 10.
+    """
+    if len(widths) < 2:
+        raise ValueError(
+            f"random_mlp: expected at least an input and an output width, got {tuple(widths)}"
+        )
+    for width in widths:
+        if isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1:
+            raise ValueError(f"random_mlp: expected positive integer widths, got {tuple(widths)}")
+    if np.dtype(dtype) not in FLOATS:
+        raise ValueError(f"random_mlp: expected dtype float32 or float64, got {np.dtype(dtype)}")
+    weights, biases = [], []
+    for inputs, outputs in zip(widths, widths[1:], strict=False):
+        weight = sqrt(2 / inputs) * rng.standard_normal((outputs, inputs))
+        weights.append(weight.astype(dtype))
+        if bias:
+            biases.append((BIAS_DEVIATION * rng.standard_normal(outputs)).astype(dtype))
+    return Network.mlp(weights, biases or None)
