@@ -3,7 +3,12 @@
 Notation: ``a_0 = x``, ``z_l = W_l a_{l-1} + b_l``, ``a_l = relu(z_l)``, logits ``z_L``; ``m_l`` is
 the mask ``1[z_l > 0]`` and ``g_l`` the relevance that arrives at ``a_l``. A rule turns ``g_l`` into
 coefficients ``c_l``, and ``g_{l-1} = W_lᵀ c_l`` is the combined weight of the neurons of layer l.
+
+The engine is imported at once; theorems, verdicts and models (which need SymPy, SciPy and
+scikit-learn) when they are first asked for.
 """
+
+from typing import TYPE_CHECKING
 
 from alignment_theory.alignment import Measured, cosine
 from alignment_theory.attribution import Attribution, attribute
@@ -15,9 +20,30 @@ from alignment_theory.rules import *  # noqa: F403
 from alignment_theory.rules import __all__ as _rules
 from alignment_theory.rules.dialects import DIALECTS, dialect
 
+if TYPE_CHECKING:
+    from alignment_theory.models import digits, digits_classifier, load, save, train
+    from alignment_theory.theory import CATALOGUE, Theorem, theorem
+    from alignment_theory.verification.run import verify
+    from alignment_theory.verification.verdict import Outcome, Verdict
+
 __version__ = "0.1.0"
 
+_LATER = {
+    "CATALOGUE": "theory",
+    "Theorem": "theory",
+    "theorem": "theory",
+    "Outcome": "verification.verdict",
+    "Verdict": "verification.verdict",
+    "verify": "verification.run",
+    "digits": "models",
+    "digits_classifier": "models",
+    "load": "models",
+    "save": "models",
+    "train": "models",
+}
+
 __all__ = [  # noqa: PLE0604
+    "CATALOGUE",
     "DIALECTS",
     "Attribution",
     "Dense",
@@ -27,15 +53,39 @@ __all__ = [  # noqa: PLE0604
     "Linear",
     "Measured",
     "Network",
+    "Outcome",
     "Relu",
     "Reshape",
     "Site",
     "Switch",
+    "Theorem",
     "Trace",
+    "Verdict",
     "attribute",
     "combined_weight",
     "cosine",
     "dialect",
+    "digits",
+    "digits_classifier",
     "layer_matrix",
+    "load",
+    "save",
+    "theorem",
+    "train",
+    "verify",
     *_rules,
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs a heavy library when it is first asked for (PEP 562)."""
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(f"alignment_theory.{_LATER[name]}"), name)
+    raise AttributeError(f"module 'alignment_theory' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

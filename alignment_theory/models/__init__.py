@@ -4,7 +4,7 @@ from alignment_theory.models.classifier import digits_classifier
 from alignment_theory.models.datasets import Dataset, digits
 from alignment_theory.models.files import load, load_array, save
 from alignment_theory.models.mlp import random_mlp
-from alignment_theory.models.train import Trained, accuracy, train
+from alignment_theory.models.trainer import Trained, accuracy, train
 
 __all__ = [
     "Dataset",

@@ -13,7 +13,7 @@ from alignment_theory.models.architecture import write_architecture
 from alignment_theory.models.datasets import digits, require_seed
 from alignment_theory.models.files import load, load_array, save, write_atomically
 from alignment_theory.models.mlp import random_mlp
-from alignment_theory.models.train import Trained, train
+from alignment_theory.models.trainer import Trained, train
 from alignment_theory.network import Network
 
 WIDTHS = (64, 256, 256, 256, 10)

@@ -71,6 +71,9 @@ def _below(label: str, attribution: Attribution, index: int) -> Iterator[Compari
     scale = _norms(g) * _norms(a)
     place = f"{label}, below layer {index}"
     yield Comparison(f"{place}, <g, a> and c·(z - b)", inner, terms.sum(axis=1), bound, scale)
+    some = (c != 0).any(axis=1)
+    positive = np.where(some, terms.sum(axis=1) > 0, True) * 1.0
+    yield Comparison(f"{place}, c·z > 0 where c ≠ 0", positive, 0 * inner + 1, 0 * inner, some)
     yield Comparison(f"{place}, <g, a>", inner, 0 * inner, bound, scale, low_only=True)
 
 

@@ -37,6 +37,15 @@ class Chain:
         inputs = rng.standard_normal(self.widths[0])
         return attribute(Network.mlp(weights, biases), inputs, rule=self.rule, target=self.target)
 
+    def draw_joint(self, rng: np.random.Generator) -> Sequence[float]:
+        """Return the sums modulo 1 of the p-values of adjacent layers.
+
+        They are i.i.d. uniform if the p-values are; dependence between layers shows in them.
+        """
+        values = np.array(self.draw(rng))
+        sums: list[float] = ((values[1:] + values[:-1]) % 1.0).tolist()
+        return sums
+
     def draw(self, rng: np.random.Generator) -> Sequence[float]:
         """Return one p-value a linear layer, NaN where all coefficients are 0, input first.
 

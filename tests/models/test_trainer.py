@@ -12,7 +12,7 @@ from alignment_theory.layers import Switch
 from alignment_theory.models import accuracy, random_mlp, train
 from alignment_theory.models.learner import Learner
 
-MODULE = sys.modules["alignment_theory.models.train"]
+MODULE = sys.modules["alignment_theory.models.trainer"]
 
 
 def blobs(samples=90, dtype=np.float64):
