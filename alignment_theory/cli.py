@@ -66,7 +66,7 @@ def verify(
             progress=advance,
         )
     console = _console()
-    console.print(tables.verdict_table(verdicts))
+    console.print(tables.verdict_table(verdicts, console.width))
     frame = None
     if not ids:
         frame = alignment_by_layer.of_digits(seed=seed, cache=folder, networks=50 if quick else 150)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
+from rich import box
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -21,27 +23,46 @@ _COLOURS = {
 }
 
 
-def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    """Return one row a check: what was predicted, what was seen, and what it would have caught."""
-    table = Table(title="Verdicts", title_justify="left", show_lines=False)
-    table.add_column("theorem, where", overflow="fold", min_width=22)
-    table.add_column("quantity", overflow="fold", min_width=12)
-    for head in ("predicted", "observed", "interval", "trials (live)"):
-        table.add_column(head, justify="right", overflow="fold")
-    table.add_column("verdict")
-    table.add_column("would have detected", overflow="fold", min_width=18)
+WIDE = 140
+"""Columns of a terminal from which every number has a column of its own."""
+
+
+def verdict_table(verdicts: Sequence[Verdict], width: int = WIDE) -> Table:
+    """Return one row a check: what was predicted, what was seen, and what it would have caught.
+
+    Below `WIDE` columns the same is stacked in fewer columns.
+    """
+    table = Table(title="Verdicts", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    if width >= WIDE:
+        table.add_column("theorem, where", overflow="fold", min_width=28)
+        table.add_column("quantity", overflow="fold", min_width=14)
+        for head in ("predicted", "observed", "interval"):
+            table.add_column(head, justify="right", no_wrap=True)
+        table.add_column("trials (live)", justify="right")
+        table.add_column("verdict", no_wrap=True)
+        table.add_column("would have detected", overflow="fold", min_width=24)
+    else:
+        table.add_column("theorem, where; quantity; would have detected", overflow="fold")
+        heads = ("predicted\nobserved", "interval\ntrials (live)", "verdict")
+        for head in heads:
+            table.add_column(head, justify="right", no_wrap=True)
     for verdict in verdicts:
         low, high = verdict.interval
-        table.add_row(
-            Text.assemble((verdict.theorem, "bold"), f"\n{verdict.setting}"),
-            verdict.quantity,
-            number(verdict.predicted),
-            number(verdict.observed),
-            f"[{number(low)}, {number(high)}]".replace("[", r"\["),
-            f"{verdict.trials:,}\n({verdict.live_trials:,})",
-            Text(str(verdict.outcome), style=_COLOURS[verdict.outcome]),
-            verdict.resolution + (f"\nwitness: {verdict.witness}" if verdict.witness else ""),
-        )
+        interval = escape(f"[{number(low)}, {number(high)}]")
+        name = Text.assemble((verdict.theorem, "bold"), f"\n{verdict.setting}")
+        trials = f"{verdict.trials:,} ({verdict.live_trials:,})"
+        outcome = Text(str(verdict.outcome), style=_COLOURS[verdict.outcome])
+        detected = verdict.resolution
+        if verdict.witness:
+            detected += f"\nwitness: {verdict.witness}"
+        predicted, observed = number(verdict.predicted), number(verdict.observed)
+        if width >= WIDE:
+            cells = [verdict.quantity, predicted, observed, interval, trials]
+            table.add_row(name, *map(escape, cells[:3]), *cells[3:], outcome, escape(detected))
+        else:
+            name.append(f"\n{verdict.quantity}\n{detected}")
+            numbers = f"{predicted}\n{observed}"
+            table.add_row(name, numbers, f"{interval}\n{trials}", outcome)
     return table
 
 
@@ -54,12 +75,13 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 def alignment_table(frame: "pd.DataFrame") -> Table:
     """Return trained beside random beside predicted, a row a rule and a group a level."""
     levels = sorted(frame["level"].unique())
+    images, networks = (int(frame[name].iloc[0]) for name in ("images", "networks"))
     title = (
-        "Alignment: root mean square of cos(g_l, a_l), trained / random / predicted for random\n"
-        f"({int(frame['images'].iloc[0])} images, {int(frame['networks'].iloc[0])} random "
-        "networks; ± half of a 95 % confidence interval; – where no theory is stated)"
+        "Alignment: root mean square of cos(g_l, a_l)\n"
+        f"each cell: trained ({images} images), random ({networks} networks), predicted for "
+        "random;\n95 % confidence intervals; – where no theory is stated"
     )
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("rule")
     for level in levels:
         table.add_column(f"l = {level}" + (" (input)" if level == 0 else ""), justify="right")
@@ -68,16 +90,16 @@ def alignment_table(frame: "pd.DataFrame") -> Table:
         for _, row in group.sort_values("level").iterrows():
             predicted = "–" if isnan(row["predicted"]) else f"{row['predicted']:.3f}"
             cells.append(
-                f"{_with_error(row, 'trained')}\n{_with_error(row, 'random')}\n{predicted}"
+                f"{_with_interval(row, 'trained')}\n{_with_interval(row, 'random')}\n{predicted}"
             )
         table.add_row(str(rule), *cells, end_section=True)
     return table
 
 
-def _with_error(row: "pd.Series[float]", kind: str) -> str:
+def _with_interval(row: "pd.Series[float]", kind: str) -> str:
     if isnan(row[kind]):
         return "undefined"
-    return f"{row[kind]:.3f} ± {(row[f'{kind}_high'] - row[f'{kind}_low']) / 2:.3f}"
+    return escape(f"{row[kind]:.3f} [{row[f'{kind}_low']:.3f}, {row[f'{kind}_high']:.3f}]")
 
 
 def number(value: float) -> str:

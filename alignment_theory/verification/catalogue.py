@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 from zlib import crc32
 
@@ -15,6 +16,7 @@ from alignment_theory.verification.chains import Chain
 from alignment_theory.verification.judge import (
     ALPHA,
     Comparison,
+    Sample,
     judge_comparisons,
     judge_law,
     judge_means,
@@ -164,9 +166,14 @@ def judge_curve(
 
 
 def judge_isotropic(
-    check: Check, seed: np.random.SeedSequence, effort: Effort, digits: Sequence[Subject], rows: str
+    check: Check,
+    seed: np.random.SeedSequence,
+    effort: Effort,
+    digits: Sequence[Subject],
+    rows: str,
+    side: str,
 ) -> Verdict:
-    """Judge the mean attribution of one layer with isotropic rows."""
+    """Judge the mean attribution of one layer with isotropic rows, along or across the input."""
     del digits
     rng = np.random.default_rng(seed)
     inputs, across = rng.uniform(size=(2, 30))
@@ -175,16 +182,20 @@ def judge_isotropic(
     law = Gaussian() if rows == "gaussian" else Sphere()
     layer = OneLayer(inputs, 400, law)
 
+    def samples(draws: Array) -> list[Sample]:
+        both = isotropic_samples(layer, rows, draws, effort.margin)
+        return [sample for sample in both if side in sample.label]
+
     def decided(draws: Array) -> bool:
-        samples = isotropic_samples(layer, rows, draws, effort.margin)
-        verdicts = [judge_means("", "", "", [s], alpha=ALPHA / len(samples)) for s in samples]
+        found = samples(draws)
+        verdicts = [judge_means("", "", "", [s], alpha=ALPHA / len(found)) for s in found]
         return all(map(_decided, verdicts))
 
     draw = isotropic_draw(layer, across)
     draws = gather_until(draw, seed, decided, first=600, cap=effort.cap)
     settings = {"neurons": 400, "inputs": 30, "margin": effort.margin, "alpha": ALPHA}
-    samples = isotropic_samples(layer, rows, draws, effort.margin)
-    return judge_means(check.theorem, check.setting, "E⟨g, u⟩/n", samples, settings=settings)
+    quantity = "E⟨g, x⟩/(n‖x‖)" if side == "along" else "E⟨g, u⟩/n, u ⊥ x"
+    return judge_means(check.theorem, check.setting, quantity, samples(draws), settings=settings)
 
 
 def judge_chain(
@@ -223,8 +234,9 @@ def _checks() -> Iterator[Check]:
         changed = f"{setting}, |W| above layer 1"
         arguments = (identities.monotone_net, False)
         yield Check("monotone-net", changed, judge_compared, arguments)
-    for rows in ("gaussian", "sphere"):
-        yield Check("isotropic-alignment", f"{rows} rows", judge_isotropic, (rows,))
+    for rows, side in product(("gaussian", "sphere"), ("along", "across")):
+        setting = f"{rows} rows, {side} x"
+        yield Check("isotropic-alignment", setting, judge_isotropic, (rows, side))
     for rule in CHAIN_RULES:
         yield Check("exact-law", f"random networks, {rule.name}", judge_chain, (rule, False))
     setting = f"random networks, {CHAIN_RULES[0].name}, adjacent layers jointly"

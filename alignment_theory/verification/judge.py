@@ -98,10 +98,18 @@ def judge_comparisons(
         extremes,
         trials,
         live,
-        f"a relative error > {sharpness.max():.1e} anywhere, > {np.median(sharpness):.1e} in half",
+        _detected(sharpness),
         settings=settings or {},
         witness=witness,
     )
+
+
+def _detected(sharpness: Array) -> str:
+    """Say which errors the bounds leave no room for, from bounds relative to their scale."""
+    if sharpness.max() == 0:
+        return "any difference at all"
+    middle = f"{np.median(sharpness):.1e}" if np.median(sharpness) > 0 else "0"
+    return f"a relative error > {sharpness.max():.1e} anywhere, > {middle} in half"
 
 
 @dataclass(frozen=True, eq=False)

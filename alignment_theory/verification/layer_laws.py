@@ -159,7 +159,7 @@ def isotropic_samples(
             slack = (1 + side) * 27 / 256 * central / (kappa / unit) ** 3 * unit
             low, high = (-kappa, kappa) if side else (0.0, 2 * kappa)
             clipped = np.clip(draws[:, 2 * place + side], low, high)
-            label = f"{rows} rows, φ = {'1' if name == 'one' else 't'}, {word} x"
+            label = f"φ = {'1' if name == 'one' else 't'}, {word} x"
             centre = 0.0 if side else kappa
             samples.append(Sample(label, clipped, centre, margin * kappa, low, high, slack))
     return samples
