@@ -23,6 +23,7 @@ from alignment_theory.rules.dialects import DIALECTS, dialect
 if TYPE_CHECKING:
     from alignment_theory.models import digits, digits_classifier, load, save, train
     from alignment_theory.theory import CATALOGUE, Theorem, theorem
+    from alignment_theory.verification.any_rule import verify_rule
     from alignment_theory.verification.run import verify
     from alignment_theory.verification.verdict import Outcome, Verdict
 
@@ -35,6 +36,7 @@ _LATER = {
     "Outcome": "verification.verdict",
     "Verdict": "verification.verdict",
     "verify": "verification.run",
+    "verify_rule": "verification.any_rule",
     "digits": "models",
     "digits_classifier": "models",
     "load": "models",
@@ -73,6 +75,7 @@ __all__ = [  # noqa: PLE0604
     "theorem",
     "train",
     "verify",
+    "verify_rule",
     *_rules,
 ]
 

@@ -17,16 +17,6 @@ FILTERING: tuple[Method, ...] = (GuidedBackprop(), RectGrad(50), RectGrad(90))
 """Signal rules that obey the negative filtering rule."""
 
 
-def obeys_negative_filtering(attribution: Attribution) -> bool:
-    """Tell whether the coefficients of every switch were >= 0 with support inside the mask."""
-    for site, crossing in zip(attribution.trace.sites, attribution.crossings, strict=True):
-        if site.mask is not None:
-            coefficients = crossing.relevance
-            if (coefficients < 0).any() or (coefficients[~site.mask] != 0).any():
-                return False
-    return True
-
-
 def nfr_sign(
     subjects: Sequence[Subject], *, rules: Sequence[Method] = FILTERING
 ) -> Iterator[Comparison]:

@@ -176,11 +176,12 @@ def conservation(
     subjects: Sequence[Subject],
     *,
     rules: Sequence[Method] = ALL_RULES,
+    conserving: Sequence[Method] = CONSERVING,
     terms: Sequence[str] = LEDGER_TERMS,
 ) -> Iterator[Comparison]:
     """Compare the sums of relevance above and below every layer, less the named losses.
 
-    Bias-free, the rules that keep relevance are also compared without any loss but those that the
+    Bias-free, the rules that keep relevance (`conserving`) are also compared without any loss but those that the
     statement allows for (empty denominators and dead units).
     """
     for subject in subjects:
@@ -191,7 +192,7 @@ def conservation(
                 continue
             yield _ledger(f"{subject.name}: {rule.name}", attribution, terms)
         if subject.bias_free:
-            for rule in CONSERVING:
+            for rule in conserving:
                 attribution = attribute(trace, rule=rule)
                 label = f"{subject.name}: {rule.name}, no other leak"
                 allowed = [t for t in terms if t in ("empty denominator", "threshold")]
