@@ -181,8 +181,8 @@ def conservation(
 ) -> Iterator[Comparison]:
     """Compare the sums of relevance above and below every layer, less the named losses.
 
-    Bias-free, the rules that keep relevance (`conserving`) are also compared without any loss but those that the
-    statement allows for (empty denominators and dead units).
+    Bias-free, the rules that keep relevance (`conserving`) are also compared without any loss but
+    those that the statement allows for (empty denominators and dead units).
     """
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)

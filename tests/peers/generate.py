@@ -24,8 +24,9 @@ import importlib.util
 import json
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def stub_torchvision() -> None:
     sys.modules[resnet.__name__] = resnet
 
 
-def _network(network: PeerNetwork) -> dict[str, Any]:
+def description(network: PeerNetwork) -> dict[str, Any]:
+    """Return what is stored of a network."""
     return {
         "note": network.note,
         "layers": [
@@ -59,16 +61,16 @@ def _network(network: PeerNetwork) -> dict[str, Any]:
     }
 
 
-def _records() -> Iterator[dict[str, Any]]:
+def records(networks: Iterable[PeerNetwork]) -> Iterator[dict[str, Any]]:
+    """Yield what both libraries compute on every input of the networks."""
     import captum_cases
     import zennit_cases
 
-    for module in (zennit_cases, captum_cases):
-        for network in peer_networks():
-            for input_name in network.inputs:
-                for record in module.records(network, input_name):
-                    library = record.pop("library")
-                    yield {"library": library, "version": version(library), **record}
+    for module, network in product((zennit_cases, captum_cases), networks):
+        for input_name in network.inputs:
+            for record in module.records(network, input_name):
+                library = record.pop("library")
+                yield {"library": library, "version": version(library), **record}
 
 
 def _line(value: Any) -> str:
@@ -80,13 +82,13 @@ def main(path: Path) -> None:
     torch.set_num_threads(1)
     stub_torchvision()
     versions = {name: version(name) for name in ("zennit", "captum", "torch", "numpy")}
-    networks = [f'"{network.name}":{_line(_network(network))}' for network in peer_networks()]
-    records = [_line(record) for record in _records()]
+    networks = [f'"{network.name}":{_line(description(network))}' for network in peer_networks()]
+    lines = [_line(record) for record in records(peer_networks())]
     path.write_text(
         f'{{"versions":{_line(versions)},\n"networks":{{\n'
         + ",\n".join(networks)
         + '\n},\n"records":[\n'
-        + ",\n".join(records)
+        + ",\n".join(lines)
         + "\n]}\n",
         encoding="utf-8",
     )

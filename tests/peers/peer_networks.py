@@ -7,6 +7,7 @@ decimals. Networks and inputs are stored beside the relevances, so that no reade
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,19 @@ class PeerNetwork:
             modules += [linear, nn.ReLU()]
         return nn.Sequential(*modules[:-1]).eval()
 
+    def convolutional(self) -> nn.Sequential:
+        """Build the same function with convolutions of one pixel for all layers but the last."""
+        *lower, last = linears(self.model())
+        modules: list[nn.Module] = [nn.Unflatten(1, (lower[0].in_features, 1, 1))]
+        for linear in lower:
+            has_bias = linear.bias is not None
+            convolution = nn.Conv2d(linear.in_features, linear.out_features, 1, bias=has_bias)
+            convolution.weight.data = linear.weight.data[:, :, None, None].clone()
+            if has_bias:
+                convolution.bias.data = linear.bias.data
+            modules += [convolution, nn.ReLU()]
+        return nn.Sequential(*modules, nn.Flatten(), last).eval()
+
     def tensor(self, input_name: str) -> torch.Tensor:
         """Copy one input batch."""
         return torch.from_numpy(self.inputs[input_name].copy())
@@ -48,9 +62,9 @@ class PeerNetwork:
         return any(bias is not None for _, bias in self.layers)
 
 
-def linears(model: nn.Sequential) -> list[nn.Module]:
-    """List the linear layers of a model, input first."""
-    return [module for module in model if isinstance(module, nn.Linear)]
+def linears(model: nn.Sequential) -> list[Any]:
+    """List the linear layers of a model, convolutions among them, input first."""
+    return [module for module in model if isinstance(module, nn.Linear | nn.Conv2d)]
 
 
 def _dense(rng: np.random.Generator, sizes: tuple[int, ...], *, bias: bool) -> tuple[Layer, ...]:
@@ -78,8 +92,8 @@ def _deep(seed: int, name: str, note: str, *, bias: bool) -> PeerNetwork:
     return PeerNetwork(name, layers, _inputs(rng, 6), (0, 2, 3), _baseline(rng, 6), note)
 
 
-def _dead() -> PeerNetwork:
-    rng = np.random.default_rng(33)
+def _dead(seed: int) -> PeerNetwork:
+    rng = np.random.default_rng(seed)
     layers = _dense(rng, (4, 5, 4, 3), bias=True)
     inputs, baseline = _inputs(rng, 4), _baseline(rng, 4)
     (weight, bias), (above, _) = layers[:2]
@@ -100,8 +114,8 @@ def _dead() -> PeerNetwork:
     return PeerNetwork("dead", layers, inputs, (0, 1, 2), baseline, note)
 
 
-def _shallow() -> PeerNetwork:
-    rng = np.random.default_rng(44)
+def _shallow(seed: int) -> PeerNetwork:
+    rng = np.random.default_rng(seed)
     layers = _dense(rng, (5, 6, 3), bias=True)
     inputs = {"signed": _inputs(rng, 5)["signed"]}
     return PeerNetwork("shallow", layers, inputs, (2, 0, 1), _baseline(rng, 5), "one hidden layer")
@@ -124,12 +138,15 @@ def _edges() -> PeerNetwork:
     return PeerNetwork("edges", ((weight, bias),), inputs, tuple(range(5)), np.full(4, 0.25), note)
 
 
-def peer_networks() -> tuple[PeerNetwork, ...]:
-    """Return all networks with their inputs, always the same."""
+def peer_networks(shift: int = 0) -> tuple[PeerNetwork, ...]:
+    """Return all networks with their inputs; `shift` 0 gives the stored ones, another gives new.
+
+    New ones have the names of the stored, so that the same cases apply to them.
+    """
     return (
-        _deep(11, "bias_free", "6-8-7-4 without biases", bias=False),
-        _deep(22, "biased", "6-8-7-4 with biases", bias=True),
-        _dead(),
-        _shallow(),
+        _deep(11 + shift, "bias_free", "6-8-7-4 without biases", bias=False),
+        _deep(22 + shift, "biased", "6-8-7-4 with biases", bias=True),
+        _dead(33 + shift),
+        _shallow(44 + shift),
         _edges(),
     )

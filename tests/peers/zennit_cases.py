@@ -119,7 +119,7 @@ def _composite(case: Case, parameters: Parameters, first: Parameters) -> Composi
     return zc.SpecialFirstLayerMapComposite(layer_map, first_map)
 
 
-def _run(
+def run(
     model: nn.Sequential,
     composite: Composite | None,
     x: torch.Tensor,
@@ -140,7 +140,7 @@ def _run(
     return [relevance.tolist() for relevance in relevances]
 
 
-def _seeds(targets: tuple[int, ...]) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
+def seeds_for(targets: tuple[int, ...]) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:
     def one_hot(out: torch.Tensor) -> torch.Tensor:
         return torch.eye(out.shape[1], dtype=out.dtype)[list(targets)]
 
@@ -157,7 +157,7 @@ def records(network: PeerNetwork, input_name: str) -> Iterator[dict[str, Any]]:
     The seed `one_hot` is 1 at the target; `logit` is the target's logit there (LRP's usual start).
     Both are recorded on `biased` and `shallow`, elsewhere only `one_hot`.
     """
-    seeds = _seeds(network.targets)
+    seeds = seeds_for(network.targets)
     where = {"network": network.name, "input": input_name, "targets": list(network.targets)}
     if network.name not in ("biased", "shallow"):
         del seeds["logit"]
@@ -166,7 +166,7 @@ def records(network: PeerNetwork, input_name: str) -> Iterator[dict[str, Any]]:
         {},
         activation="gradient",
         seed="one_hot",
-        relevance=_run(network.model(), None, network.tensor(input_name), seeds["one_hot"]),
+        relevance=run(network.model(), None, network.tensor(input_name), seeds["one_hot"]),
         **where,
     )
     for case in RULES + NAMED:
@@ -182,7 +182,7 @@ def records(network: PeerNetwork, input_name: str) -> Iterator[dict[str, Any]]:
                 first={"rule": case.first[0], "parameters": first} if case.first else None,
                 activation=case.activation,
                 seed=seed,
-                relevance=_run(network.model(), composite, network.tensor(input_name), seed_fn),
+                relevance=run(network.model(), composite, network.tensor(input_name), seed_fn),
                 **where,
             )
     yield from _integrated(network, input_name, seeds["one_hot"], where)
