@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, as_array, is_exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class Measured:
 
 
 def cosine(
-    left: Array, right: Array, names: tuple[str, str] = ("left vector", "right vector")
+    left: ArrayLike, right: ArrayLike, names: tuple[str, str] = ("left vector", "right vector")
 ) -> Measured:
     """Return the cosine of each sample of two batches, in float64 and within [-1, 1].
 
@@ -55,12 +56,15 @@ def cosine(
     Raises
     ------
     ValueError
-        For batches of different shapes.
+        For arrays that are not finite, that differ in shape, or that are no batch (samples, ...).
     """
+    left, right = as_array(left, names[0]), as_array(right, names[1])
     if left.shape != right.shape:
         raise ValueError(
             f"cosine: expected two arrays of one shape, got {left.shape} and {right.shape}"
         )
+    if left.ndim < 2 or left.size == 0:
+        raise ValueError(f"cosine: expected a batch (samples, ...), got shape {left.shape}")
     a, zero_a = _directions(left)
     b, zero_b = _directions(right)
     values = np.clip((a * b).sum(axis=1), -1, 1)
@@ -76,6 +80,8 @@ def _directions(batch: Array) -> tuple[Array, Array]:
     flat = batch.reshape(len(batch), -1)
     peak = np.abs(flat).max(axis=1, keepdims=True)
     zero = (peak == 0).ravel()
+    if not is_exact(flat):
+        flat, peak = flat.astype(np.float64), peak.astype(np.float64)
     scaled = (flat / np.where(peak == 0, 1, peak)).astype(np.float64)
     norms = np.sqrt((scaled * scaled).sum(axis=1, keepdims=True))
     return scaled / np.where(norms == 0, 1, norms), zero

@@ -43,32 +43,73 @@ def as_array(value: ArrayLike, name: str, dtype: DTypeLike | None = None) -> Arr
     if array.dtype == EXACT or wanted == EXACT:
         return _as_exact(array, name, wanted)
     if array.dtype.kind in "iub":
-        array = array.astype(wanted or np.float64)
+        array = _whole_numbers(array, name, wanted or np.dtype(np.float64))
     elif array.dtype not in FLOATS:
         raise ValueError(
             f"{name}: expected float32, float64, integers or fractions, got dtype {array.dtype}; "
             "convert it with .astype(numpy.float64)"
         )
-    elif wanted is not None and array.dtype != wanted:
+    _require_finite(array, name)
+    if wanted is not None and array.dtype != wanted:
         if given_as_array and array.dtype.itemsize > wanted.itemsize:
             raise ValueError(
                 f"{name}: got {array.dtype} where the computation is in {wanted}; "
                 f"convert one of them, for instance with .astype(numpy.{wanted})"
             )
-        array = array.astype(wanted)
-    _require_finite(array, name)
+        array = convert(array, name, wanted)
     return np.ascontiguousarray(array).reshape(array.shape)
+
+
+def _whole_numbers(array: Array, name: str, wanted: np.dtype[Any]) -> Array:
+    """Return integers as floats; ValueError where a float cannot hold one of them."""
+    converted = array.astype(wanted)
+    limit = 2 ** (np.finfo(wanted).nmant + 1)
+    if array.dtype.kind != "b":
+        for index in np.argwhere((array > limit) | (array < -limit)):
+            at = tuple(int(i) for i in index)
+            if int(converted[at]) != int(array[at]):
+                raise ValueError(
+                    f"{name}: {array[at]} at index {at} can be held only by rounding in {wanted}; "
+                    "convert it yourself if that is meant"
+                )
+    return converted
+
+
+def convert(array: Array, name: str, dtype: DTypeLike) -> Array:
+    """Return a finite array rounded to float32 or float64, or as exact fractions.
+
+    Raises
+    ------
+    ValueError
+        For other element types, and for numbers beyond the range of `dtype`.
+    """
+    wanted = np.dtype(dtype)
+    if wanted == EXACT:
+        return as_array(array, name, wanted)
+    if wanted not in FLOATS:
+        raise ValueError(f"{name}: can be float32, float64 or object (fractions), not {wanted}")
+    try:
+        with np.errstate(over="ignore"):
+            converted = array.astype(wanted)
+    except OverflowError:
+        converted = np.full(array.shape, np.inf)
+    if not np.isfinite(converted).all():
+        largest = np.abs(array).max()
+        raise ValueError(f"{name}: {largest} is beyond the range of {wanted}")
+    return converted
 
 
 def _as_exact(array: Array, name: str, wanted: np.dtype[Any] | None) -> Array:
     if wanted is not None and wanted != EXACT:
         raise ValueError(f"{name}: got dtype object where the computation is in {wanted}")
+    if array.dtype.kind == "f":
+        _require_finite(array, name)
     exact = np.empty(array.shape, dtype=object)
     for index, entry in np.ndenumerate(array):
-        if isinstance(entry, Rational | np.integer):
-            exact[index] = Fraction(int(entry.numerator), int(entry.denominator))
-        elif wanted == EXACT and isinstance(entry, float | np.floating) and np.isfinite(entry):
-            exact[index] = Fraction(float(entry))
+        plain = entry.item() if isinstance(entry, np.generic) else entry
+        finite = isinstance(plain, float) and np.isfinite(plain)
+        if isinstance(plain, Rational) or (wanted == EXACT and finite):
+            exact[index] = Fraction(plain)
         else:
             raise ValueError(
                 f"{name}: an array of dtype object may hold only int and fractions.Fraction, got "
@@ -94,7 +135,37 @@ def overflowed(array: Array) -> bool:
 
 def scalar_like(value: float | Fraction, array: Array) -> Any:
     """Return a scalar in the element type of `array`, so that arithmetic keeps that type."""
-    return Fraction(value) if is_exact(array) else array.dtype.type(value)
+    plain = value.item() if isinstance(value, np.generic) else value
+    if is_exact(array):
+        return Fraction(plain)
+    with np.errstate(over="ignore", under="ignore"):
+        scalar = array.dtype.type(plain)
+    if not np.isfinite(scalar) or (scalar == 0 and plain != 0):
+        raise ValueError(f"{plain} is beyond the range of {array.dtype}; compute in float64")
+    return scalar
+
+
+def parameter_like(value: ArrayLike, batch: Array, name: str) -> Array:
+    """Return a parameter broadcast to a batch, rounded to its element type.
+
+    Raises
+    ------
+    ValueError
+        For values that are not finite numbers, and where the shape does not fit one sample.
+    """
+    parameter = convert(as_array(value, name), name, batch.dtype)
+    try:
+        return np.broadcast_to(parameter, batch.shape).copy()
+    except ValueError:
+        raise ValueError(
+            f"{name}: shape {parameter.shape} does not fit samples of shape {batch.shape[1:]}"
+        ) from None
+
+
+def frozen_parameter(value: ArrayLike, name: str) -> Any:
+    """Return a checked parameter that the caller can no longer change: a scalar stays as it is."""
+    checked = as_array(value, name)
+    return value if checked.ndim == 0 else readonly(checked)
 
 
 def divide(numerator: Array, denominator: Array) -> Array:
@@ -105,7 +176,8 @@ def divide(numerator: Array, denominator: Array) -> Array:
     """
     empty = denominator == 0
     safe = np.where(empty, scalar_like(1, denominator), denominator)
-    return np.where(empty, scalar_like(0, denominator), numerator / safe)
+    with np.errstate(over="ignore"):
+        return np.where(empty, scalar_like(0, denominator), numerator / safe)
 
 
 def readonly(array: Array) -> Array:

@@ -53,8 +53,15 @@ class Attribution:
 
     @cached_property
     def relevance(self) -> Array:
-        """The attribution of the input, in the input's shape."""
-        return self.trace.unbatched(self.method.finish(self.batched[0], self.trace))
+        """The attribution of the input, in the input's shape; ValueError where it overflows."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            finished = self.method.finish(self.batched[0], self.trace)
+        if overflowed(finished):
+            raise ValueError(
+                f"{self.method.name}: the attribution overflowed {finished.dtype} when multiplied "
+                "with the input; scale the input or the network"
+            )
+        return self.trace.unbatched(finished)
 
     @cached_property
     def relevances(self) -> tuple[Array, ...]:
@@ -76,16 +83,17 @@ class Attribution:
         if self.runs:
             raise ValueError(f"{self.method.name} averages several passes; see .runs for theirs")
         values = list(self.batched)
-        losses = [
-            rule.losses(above, crossing, site)
-            for rule, above, crossing, site in zip(
-                self.rules, values[1:], self.crossings, self.trace.sites, strict=True
-            )
-        ]
-        if self.method.form is Form.SIGNAL:
-            places = [site.input for site in self.trace.sites] + [self.trace.sites[-1].output]
-            values = [a * g for a, g in zip(places, values, strict=True)]
-        return Ledger.from_losses(values, losses)
+        with np.errstate(over="ignore", invalid="ignore"):
+            losses = [
+                rule.losses(above, crossing, site)
+                for rule, above, crossing, site in zip(
+                    self.rules, values[1:], self.crossings, self.trace.sites, strict=True
+                )
+            ]
+            if self.method.form is Form.SIGNAL:
+                places = [site.input for site in self.trace.sites] + [self.trace.sites[-1].output]
+                values = [a * g for a, g in zip(places, values, strict=True)]
+            return Ledger.from_losses(values, losses)
 
     def alignment(self) -> Measured:
         """Return cos(g, a) at every level a_0, ..., a_{L-1}: (levels, batch), or (levels,).
@@ -214,7 +222,10 @@ def check_targets(target: ArrayLike | None, logits: Array) -> Array:
     outputs = logits.shape[1]
     if target is None:
         return np.asarray(logits.argmax(axis=1))
-    targets = np.asarray(target)
+    try:
+        targets = np.asarray(target)
+    except ValueError as error:
+        raise ValueError(f"target: expected an integer or one per sample ({error})") from None
     if targets.dtype.kind not in "iu" or targets.shape not in ((), (len(logits),)):
         raise ValueError(
             f"target: expected an integer or {len(logits)} integers (one per sample), got "

@@ -17,7 +17,17 @@ def layer_matrix(attribution: Attribution, index: int) -> Array:
 
     ``relevances[index] = layer_matrix @ relevances[index + 1]`` with the gates frozen as they
     were recorded.
+
+    Raises
+    ------
+    ValueError
+        For a layer that the network does not have, and for averages (see ``.runs``).
     """
+    if attribution.runs:
+        raise ValueError(f"{attribution.method.name} averages several passes; see .runs for theirs")
+    if not 0 <= index < len(attribution.crossings):
+        last = len(attribution.crossings) - 1
+        raise ValueError(f"layer_matrix: expected a layer from 0 to {last}, got {index}")
     site, rule = attribution.trace.sites[index], attribution.rules[index]
     if isinstance(site.layer, Switch):
         gates = attribution.crossings[index].gates
@@ -27,7 +37,7 @@ def layer_matrix(attribution: Attribution, index: int) -> Array:
         return rule.linear_matrix(site)
     assert isinstance(site.layer, Reshape)
     size = prod(site.input.shape[1:])
-    return np.broadcast_to(np.eye(size, dtype=int), (len(site.input), size, size))
+    return np.broadcast_to(np.eye(size, dtype=bool), (len(site.input), size, size))
 
 
 def combined_weight(attribution: Attribution, top: int | None = None, bottom: int = 0) -> Array:
@@ -52,9 +62,7 @@ def combined_weight(attribution: Attribution, top: int | None = None, bottom: in
 def _product(attribution: Attribution, top: int, bottom: int) -> Array:
     trace = attribution.trace
     size = prod(trace.network.shapes[bottom])
-    product = np.broadcast_to(
-        np.eye(size, dtype=trace.network.dtype), (trace.batch_size, size, size)
-    )
+    product = np.broadcast_to(np.eye(size, dtype=trace.dtype), (trace.batch_size, size, size))
     for index in range(bottom, top):
         product = product @ layer_matrix(attribution, index)
     return product

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, overflowed
 from alignment_theory.rules.base import LEDGER_TERMS, sample_sums
 
 
@@ -13,8 +13,8 @@ from alignment_theory.rules.base import LEDGER_TERMS, sample_sums
 class Ledger:
     """For every layer: the sum of relevance above it, below it, and every named loss between.
 
-    ``above - below = Σ terms + residual``; the residual is rounding, and `closes` tells whether it
-    is no more than rounding can explain.
+    ``above - below = Σ terms + residual``; the residual is rounding, and
+    `alignment_theory.rounding.ledger_bounds` tells how much of it rounding can explain.
 
     Attributes
     ----------
@@ -34,12 +34,22 @@ class Ledger:
     def from_losses(
         cls, values: Sequence[Array], losses: Sequence[Mapping[str, Array]]
     ) -> "Ledger":
-        """Add up relevance `values` at every position, with the losses of every layer by term."""
+        """Add up relevance `values` at every position, with the losses of every layer by term.
+
+        Raises
+        ------
+        ValueError
+            Where a sum overflows.
+        """
         totals = np.array([sample_sums(value) for value in values])
         none = 0 * totals[0]
         terms = {name: np.array([lost.get(name, none) for lost in losses]) for name in LEDGER_TERMS}
         magnitudes = np.array([sample_sums(np.abs(value)) for value in values])
         scale = magnitudes[:-1] + magnitudes[1:] + sum(np.abs(term) for term in terms.values())
+        if overflowed(scale):
+            raise ValueError(
+                f"ledger: the sums of relevance overflowed {scale.dtype}; scale the network"
+            )
         return cls(totals, terms, scale)
 
     @property

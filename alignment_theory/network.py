@@ -87,9 +87,7 @@ class Network:
                     f"layer 0 is {first!r}, so pass input_shape"
                 )
             input_shape = (first.weight.shape[1],)
-        shapes = [tuple(int(size) for size in input_shape)]
-        if any(size < 1 for size in shapes[0]):
-            raise ValueError(f"Network: input_shape must be positive sizes, got {input_shape}")
+        shapes = [_checked_shape(input_shape)]
         for index, layer in enumerate(self.layers):
             try:
                 shapes.append(layer.output_shape(shapes[-1]))
@@ -103,6 +101,11 @@ class Network:
             places = ", ".join(f"{dtype} at layer {index}" for dtype, index in found.items())
             raise ValueError(f"Network: all parameters must have one dtype, got {places}")
         return next(iter(found), None) or np.dtype(np.float64)
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether any layer has an element type of its own; without, the input's type is kept."""
+        return any(layer.dtype for layer in self.layers)
 
     def __repr__(self) -> str:
         """Return the layers, one per line."""
@@ -142,7 +145,7 @@ class Network:
         ValueError
             For a wrong shape or dtype, an empty batch, non-finite input, and for overflow.
         """
-        values = as_array(inputs, "input", self.dtype)
+        values = as_array(inputs, "input", self.dtype if self.has_parameters else None).copy()
         single = values.shape == self.input_shape
         if single:
             values = values[np.newaxis]
@@ -170,6 +173,13 @@ class Network:
     __call__ = forward
 
 
+def _checked_shape(shape: Shape) -> Shape:
+    sizes = tuple(shape) if isinstance(shape, tuple | list) else ()
+    if not sizes or not all(isinstance(s, int | np.integer) and s > 0 for s in sizes):
+        raise ValueError(f"Network: input_shape must be positive sizes such as (8, 8), got {shape}")
+    return tuple(int(size) for size in sizes)
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """What a forward run left: the sites passed, from the input to the output.
@@ -186,6 +196,11 @@ class Trace:
     def batch_size(self) -> int:
         """Number of samples."""
         return len(self.sites[0].input)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The element type of the computation."""
+        return self.sites[0].input.dtype
 
     def unbatched(self, array: Array) -> Array:
         """Return an array as the caller sees it: without batch axis for a single sample."""
@@ -238,9 +253,9 @@ class Trace:
     def _piece(self, top: int | None, bottom: int) -> tuple[Array, Array]:
         top, bottom = self.positions(top, bottom)
         size = prod(self.network.shapes[bottom])
-        identity = np.eye(size, dtype=self.network.dtype)
+        identity = np.eye(size, dtype=self.dtype)
         product = np.repeat(identity[np.newaxis], self.batch_size, axis=0)
-        bias = np.zeros((self.batch_size, size), dtype=self.network.dtype)
+        bias = np.zeros((self.batch_size, size), dtype=self.dtype)
         for site in self.sites[bottom:top]:
             if isinstance(site.layer, Linear):
                 matrix = site.layer.matrix(site.input.shape[1:])

@@ -64,7 +64,7 @@ def forward_bound(trace: Trace) -> Array:
         if isinstance(site.layer, Linear):
             shape = site.input.shape[1:]
             weight = _magnitude(site.layer.matrix(shape))
-            step = gamma(weight.shape[1] + _OPERATIONS_PER_TERM, trace.network.dtype)
+            step = gamma(weight.shape[1] + _OPERATIONS_PER_TERM, trace.dtype)
             flat = flat @ weight.T + _magnitude(site.layer.bias_vector(shape))
             flat_error = flat_error @ weight.T + step * flat
         elif site.mask is not None:
@@ -91,10 +91,10 @@ def ledger_bounds(attribution: Attribution) -> Array:
             bias = _magnitude(linear(site).bias_vector(site.input.shape[1:])[np.newaxis])
             sums = sums + 2 * _per_sample(magnitudes[index + 1].reshape(len(above), -1) * bias)
         condition = _denominator_error(attribution.rules[index], site)
-        rows.append(
-            2 * gamma(size, trace.network.dtype) * (sums + _magnitude(ledger.scale[index]))
-            + 2 * _per_sample(condition * magnitudes[index + 1].reshape(len(above), -1))
-        )
+        flat = magnitudes[index + 1].reshape(len(above), -1)
+        conditioned = np.where(flat == 0, 0.0, condition) * flat
+        rounding = gamma(size, trace.dtype) * (sums + _magnitude(ledger.scale[index]))
+        rows.append(2 * rounding + 2 * _per_sample(conditioned))
     return np.array(rows)
 
 
@@ -109,13 +109,15 @@ def _carry(attribution: Attribution) -> tuple[list[Array], list[Array]]:
         gates = attribution.crossings[index].gates
         if isinstance(site.layer, Linear):
             matrix, delta = _magnitudes(attribution.rules[index], site)
-            step = gamma(flat.shape[1] + _OPERATIONS_PER_TERM, attribution.trace.network.dtype)
-            flat_error = _times(matrix, flat_error + (step + delta) * flat)
+            step = gamma(flat.shape[1] + _OPERATIONS_PER_TERM, attribution.trace.dtype)
+            added = np.where(flat == 0, 0.0, step + delta) * flat
+            flat_error = _times(matrix, flat_error + added)
             flat = _times(matrix, flat)
         elif gates is not None:
             opened = _magnitude(gates).reshape(len(flat), -1)
-            step = gamma(_OPERATIONS_PER_TERM, attribution.trace.network.dtype)
-            flat_error, flat = opened * (flat_error + step * flat), opened * flat
+            step = gamma(_OPERATIONS_PER_TERM, attribution.trace.dtype)
+            error = np.where(opened == 0, 0.0, flat_error + step * flat)
+            flat_error, flat = opened * error, opened * flat
         errors.insert(0, flat_error.reshape(site.input.shape))
         magnitudes.insert(0, flat.reshape(site.input.shape))
     return errors, magnitudes
@@ -165,16 +167,17 @@ def _parts(rule: LinearRule, site: Site) -> list[tuple[Array, Array, Array]]:
             relative = gamma(terms, weight.dtype) * spread / divisor
             share = _magnitude(part.share + 0 * total) / divisor
         empty = divisor == 0
+        share = np.where(empty, np.where(spread == 0, 0.0, 1.0), share)
         relative = np.where(empty, np.where(spread == 0, 0.0, np.inf), relative)
         relative = np.where(relative < 0.5, relative / (1 - np.minimum(relative, 0.5)), np.inf)
         if is_exact(weight):
             relative = np.zeros(relative.shape)
-        result.append((contributions, np.where(empty, 0.0, share), relative))
+        result.append((contributions, share, relative))
     return result
 
 
 def _averaged_bounds(attribution: Attribution) -> tuple[Array, ...]:
-    dtype = attribution.trace.network.dtype
+    dtype = attribution.trace.dtype
     step = gamma(len(attribution.runs) + _OPERATIONS_PER_TERM, dtype)
     total = [np.zeros(values.shape) for values in attribution.batched]
     for weight, run in attribution.runs:

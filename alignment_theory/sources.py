@@ -117,6 +117,13 @@ SMILKOV_2017 = Source(
     "SmoothGrad: Removing Noise by Adding Noise",
     "arXiv:1706.03825",
 )
+DOMBROWSKI_2019 = Source(
+    "Dombrowski 2019",
+    "Dombrowski, Alber, Anders, Ackermann, Müller, Kessel",
+    2019,
+    "Explanations Can Be Manipulated and Geometry Is to Blame",
+    "arXiv:1906.07983",
+)
 ANCONA_2018 = Source(
     "Ancona 2018",
     "Ancona, Ceolini, Öztireli, Gross",

@@ -42,8 +42,9 @@ def row_quantiles(scores: Any, lower: int, weight: Any) -> Any:
             continue
         above = ordered[lower + 1 :].min()
         step = above - below
-        if 2 * weight >= 1:
-            thresholds[row] = above - step * (1 - weight)
+        rest = weight / weight - weight  # 1 - weight, in the type of weight
+        if weight >= rest:
+            thresholds[row] = above - step * rest
         else:
             thresholds[row] = below + step * weight
     return thresholds

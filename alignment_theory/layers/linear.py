@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from alignment_theory.arrays import Array, as_array, readonly
+from alignment_theory.arrays import Array, as_array, convert, readonly
 from alignment_theory.layers.base import Linear, Shape, Weights
 
 
@@ -68,8 +68,8 @@ class Dense(Linear):
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Return the layer with its parameters in another element type."""
-        bias = None if self.bias is None else _cast(self.bias, dtype)
-        return type(self)(_cast(self.weight, dtype), bias)
+        bias = None if self.bias is None else convert(self.bias, "Dense bias", dtype)
+        return type(self)(convert(self.weight, "Dense weight", dtype), bias)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output sample."""
@@ -112,9 +112,3 @@ class Dense(Linear):
         if weights not in self._modified:
             self._modified[weights] = weights.of(self.weight)
         return self._modified[weights]
-
-
-def _cast(array: Array, dtype: DTypeLike) -> Array:
-    if np.dtype(dtype) == object:
-        return as_array(array, "parameter", object)
-    return array.astype(dtype)

@@ -109,7 +109,7 @@ class Rule(Method):
     def switch_matrix(self, gates: Array) -> Array:
         """Return the explicit matrices ``diag(gates)`` of `cross_switch`, (batch, units, units)."""
         flat = gates.reshape(len(gates), -1)
-        return flat[:, :, np.newaxis] * np.eye(flat.shape[1], dtype=int)
+        return flat[:, :, np.newaxis] * np.eye(flat.shape[1], dtype=bool)
 
     def losses(self, relevance: Array, crossing: Crossing, site: Site) -> Mapping[str, Array]:
         """Return what a crossing lost, by ledger term; `relevance` arrived above the layer."""
@@ -148,7 +148,7 @@ class SignalRule(Rule):
                 f"{type(self).__name__}.gate at layer {site.index}: expected shape "
                 f"{signal.shape}, got {gates.shape}"
             )
-        return gates, signal * gates
+        return gates, (signal * gates).astype(signal.dtype, copy=False)
 
     def cross_switch(self, relevance: Array, site: Site) -> Crossing:
         """Multiply with the gates."""

@@ -61,7 +61,8 @@ class DeepTaylor(Composite):
         """Check that the box is given whole or not at all."""
         if (self.low is None) != (self.high is None):
             raise ValueError("DeepTaylor: give both low and high (z^B first layer) or neither (w²)")
-        self._first()
+        if self.low is not None and self.high is not None:
+            _freeze_box(self, self.low, self.high)
 
     def _first(self) -> Rule:
         if self.low is None or self.high is None:
@@ -104,6 +105,10 @@ class EpsilonPlus(Composite):
 
     sources = (MONTAVON_2019,)
 
+    def __post_init__(self) -> None:
+        """Check ε by building the rule once."""
+        Epsilon(self.epsilon)
+
     def rule_for(self, layer: Linear, *, first: bool) -> Rule:
         """Return flat, ε or z⁺."""
         if first and self.flat_first:
@@ -122,6 +127,10 @@ class EpsilonAlpha2Beta1(Composite):
     flat_first: bool = False
 
     sources = (MONTAVON_2019,)
+
+    def __post_init__(self) -> None:
+        """Check ε by building the rule once."""
+        Epsilon(self.epsilon)
 
     def rule_for(self, layer: Linear, *, first: bool) -> Rule:
         """Return flat, ε or αβ(2, 1)."""
@@ -148,7 +157,9 @@ class EpsilonGammaBox(Composite):
 
     def __post_init__(self) -> None:
         """Check the parameters by building the rules once."""
-        ZBox(self.low, self.high), Epsilon(self.epsilon), Gamma(self.gamma)
+        _freeze_box(self, self.low, self.high)
+        Epsilon(self.epsilon)
+        Gamma(self.gamma)
 
     def rule_for(self, layer: Linear, *, first: bool) -> Rule:
         """Return z^B, γ or ε."""
@@ -156,3 +167,10 @@ class EpsilonGammaBox(Composite):
         if first and (self.box_dense or not dense):
             return ZBox(self.low, self.high)
         return Epsilon(self.epsilon) if dense else Gamma(self.gamma)
+
+
+def _freeze_box(composite: Composite, low: ArrayLike, high: ArrayLike) -> None:
+    """Check the box, and keep copies that the caller cannot change."""
+    box = ZBox(low, high)
+    object.__setattr__(composite, "low", box.low)
+    object.__setattr__(composite, "high", box.high)

@@ -6,11 +6,18 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from alignment_theory.arrays import Array, is_exact, scalar_like
+from alignment_theory.arrays import Array, is_exact, overflowed, scalar_like
 from alignment_theory.kernels import gates as kernels
 from alignment_theory.network import Site
 from alignment_theory.rules.base import SignalRule
-from alignment_theory.sources import KIM_2019, SIMONYAN_2014, SPRINGENBERG_2015, ZEILER_2014
+from alignment_theory.sources import (
+    DOMBROWSKI_2019,
+    KIM_2019,
+    SHRIKUMAR_2017,
+    SIMONYAN_2014,
+    SPRINGENBERG_2015,
+    ZEILER_2014,
+)
 
 Interpolation = Literal["linear", "lower", "higher", "nearest", "midpoint"]
 
@@ -56,6 +63,7 @@ class InputTimesGradient(Gradient):
     Source: Shrikumar 2017, section 2.
     """
 
+    sources = (SHRIKUMAR_2017,)
     times_input = True
 
 
@@ -94,9 +102,10 @@ class BetaSmooth(SignalRule):
     ValueError
         For β not positive and finite, and when it is applied to a network of exact fractions.
 
-    Source: Dombrowski 2019 (arXiv:1906.07983), β-smoothing; under this name in zennit.
+    Source: Dombrowski 2019, β-smoothing; under this name in zennit.
     """
 
+    sources = (DOMBROWSKI_2019,)
     beta: float = 10.0
 
     def __post_init__(self) -> None:
@@ -182,7 +191,13 @@ class RectGrad(SignalRule):
 
     def gate(self, signal: Array, site: Site) -> Array:
         """Return the boolean gates."""
-        scores = signal * site.output
+        with np.errstate(over="ignore"):
+            scores = signal * site.output
+        if overflowed(scores):
+            raise ValueError(
+                f"RectGrad: a ∘ g at layer {site.index} overflowed {scores.dtype}; "
+                "scale the network"
+            )
         if self.magnitude:
             scores = np.abs(scores)
         flat = np.ascontiguousarray(scores.reshape(len(scores), -1))

@@ -114,7 +114,7 @@ class LinearRule(Rule):
     def cross_switch(self, relevance: Array, site: Site) -> Crossing:
         """Pass relevance on unchanged, except at dead units where `block_dead` says so."""
         assert site.mask is not None
-        gates = site.mask if self.block_dead else np.ones_like(site.mask)
+        gates = site.mask.copy() if self.block_dead else np.ones_like(site.mask)
         passed = np.where(gates, relevance, scalar_like(0, relevance))
         return Crossing(passed, gates, {"threshold": sample_sums(relevance - passed)})
 
@@ -165,8 +165,8 @@ class LinearRule(Rule):
             )
             total = contributions.sum(axis=1) + part.bias
             divisor = self.stabiliser.apply(total, self.epsilon)
-            inverse = divide(part.share + 0 * divisor, divisor)
-            matrix = matrix + contributions * inverse[:, np.newaxis, :]
+            shared = contributions * (part.share + 0 * divisor)[:, np.newaxis, :]
+            matrix = matrix + divide(shared, divisor[:, np.newaxis, :])
         return matrix
 
 

@@ -1,30 +1,26 @@
 """Methods that compare the input with a reference or average over inputs: the controls."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array, as_array, divide, is_exact, scalar_like
+from alignment_theory.arrays import (
+    Array,
+    divide,
+    frozen_parameter,
+    is_exact,
+    parameter_like,
+    scalar_like,
+)
 from alignment_theory.network import Network, Site, Trace
 from alignment_theory.rules.base import Form, Method, Rule, SignalRule
 from alignment_theory.rules.gates import Gradient
-from alignment_theory.sources import SHRIKUMAR_2017, SMILKOV_2017, SUNDARARAJAN_2017
-
-
-def reference_like(baseline: ArrayLike, inputs: Array, name: str) -> Array:
-    """Return a baseline broadcast to a batch of inputs; ValueError where it does not fit."""
-    values = as_array(baseline, name, inputs.dtype if not np.ndim(baseline) else None)
-    if not is_exact(inputs):
-        values = values.astype(inputs.dtype)
-    try:
-        return np.broadcast_to(values, inputs.shape) + 0 * inputs
-    except ValueError:
-        raise ValueError(
-            f"{name}: shape {values.shape} does not fit samples of shape {inputs.shape[1:]}"
-        ) from None
+from alignment_theory.sources import ANCONA_2018, SHRIKUMAR_2017, SMILKOV_2017, SUNDARARAJAN_2017
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +40,11 @@ class DeepLift(Method):
     baseline: ArrayLike = 0.0
     tolerance: float = 1e-10
 
-    sources = (SHRIKUMAR_2017,)
+    sources = (SHRIKUMAR_2017, ANCONA_2018)
 
     def __post_init__(self) -> None:
-        """Check the tolerance."""
+        """Check the parameters."""
+        object.__setattr__(self, "baseline", frozen_parameter(self.baseline, "baseline"))
         if not self.tolerance >= 0:
             raise ValueError(f"DeepLift: tolerance must be >= 0, got {self.tolerance}")
 
@@ -63,7 +60,7 @@ class DeepLift(Method):
     def bind(self, trace: Trace) -> Method:
         """Run the network on the baseline and return the rule with these references."""
         inputs = trace.sites[0].input
-        reference = trace.network.forward(reference_like(self.baseline, inputs, "baseline"))
+        reference = trace.network.forward(parameter_like(self.baseline, inputs, "baseline"))
         return _Rescale(self, reference)
 
 
@@ -126,9 +123,9 @@ class IntegratedGradients(Averaged):
     sources = (SUNDARARAJAN_2017,)
 
     def __post_init__(self) -> None:
-        """Check the quadrature."""
-        if self.steps < 1:
-            raise ValueError(f"IntegratedGradients: steps must be >= 1, got {self.steps}")
+        """Check the parameters."""
+        object.__setattr__(self, "baseline", frozen_parameter(self.baseline, "baseline"))
+        _require_count(self.steps, "IntegratedGradients: steps")
         if self.quadrature not in ("gauss", "right", "midpoint"):
             raise ValueError(
                 "IntegratedGradients: quadrature must be 'gauss', 'right' or 'midpoint', got "
@@ -137,21 +134,23 @@ class IntegratedGradients(Averaged):
 
     def points(self, inputs: Array) -> tuple[Array, Array]:
         """Return the points of the path and the quadrature weights."""
+        places: Sequence[float | Fraction]
+        weights: Sequence[float | Fraction]
         if self.quadrature == "gauss":
-            nodes, weights = np.polynomial.legendre.leggauss(self.steps)
-            places, weights = (nodes + 1) / 2, weights / 2
+            nodes, shares = np.polynomial.legendre.leggauss(self.steps)
+            places, weights = [(node + 1) / 2 for node in nodes], [share / 2 for share in shares]
         else:
-            shift = 1.0 if self.quadrature == "right" else 0.5
-            places = (np.arange(self.steps) + shift) / self.steps
-            weights = np.full(self.steps, 1 / self.steps)
-        start = reference_like(self.baseline, inputs, "baseline")
+            shift = 2 if self.quadrature == "right" else 1
+            places = [Fraction(2 * k + shift, 2 * self.steps) for k in range(self.steps)]
+            weights = [Fraction(1, self.steps)] * self.steps
+        start = parameter_like(self.baseline, inputs, "baseline")
         path = [start + scalar_like(place, inputs) * (inputs - start) for place in places]
         return np.stack(path), np.array([scalar_like(w, inputs) for w in weights], inputs.dtype)
 
     def finish(self, relevance: Array, trace: Trace) -> Array:
         """Return the averaged gradient times the difference from the baseline."""
         inputs = trace.sites[0].input
-        return relevance * (inputs - reference_like(self.baseline, inputs, "baseline"))
+        return relevance * (inputs - parameter_like(self.baseline, inputs, "baseline"))
 
 
 @dataclass(frozen=True)
@@ -177,8 +176,7 @@ class SmoothGrad(Averaged):
 
     def __post_init__(self) -> None:
         """Check the noise."""
-        if self.samples < 1:
-            raise ValueError(f"SmoothGrad: samples must be >= 1, got {self.samples}")
+        _require_count(self.samples, "SmoothGrad: samples")
         if not (np.isfinite(self.noise_level) and self.noise_level >= 0):
             raise ValueError(f"SmoothGrad: noise_level must be >= 0, got {self.noise_level}")
 
@@ -194,3 +192,8 @@ class SmoothGrad(Averaged):
         shaped = scale.reshape(-1, *(1,) * (inputs.ndim - 1))
         moved = inputs + noise[:, np.newaxis] * shaped
         return moved.astype(inputs.dtype), np.full(self.samples, 1 / self.samples, inputs.dtype)
+
+
+def _require_count(value: object, name: str) -> None:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a whole number >= 1, got {value}")

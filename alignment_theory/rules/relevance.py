@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array, as_array, scalar_like
+from alignment_theory.arrays import Array, frozen_parameter, parameter_like, scalar_like
 from alignment_theory.layers import Linear
 from alignment_theory.layers.base import Weights
 from alignment_theory.network import Site
@@ -172,7 +172,7 @@ class AlphaBeta(LinearRule):
                 f"AlphaBeta: alpha and beta must be >= 0, got alpha={self.alpha}, beta={self.beta}"
             )
         rounding = 4 * np.finfo(float).eps * max(1.0, float(self.alpha))
-        if not abs(self.alpha - self.beta - 1) <= rounding:
+        if not abs(self.alpha - self.beta - 1) <= min(rounding, 1e-6):
             raise ValueError(
                 f"AlphaBeta: relevance is kept only for alpha - beta = 1, got alpha={self.alpha}, "
                 f"beta={self.beta} (difference {self.alpha - self.beta})"
@@ -184,7 +184,7 @@ class AlphaBeta(LinearRule):
         supporting = Part(
             _positive_contributions(a),
             denominator_bias(site, layer, self.bias, Weights.POSITIVE),
-            scalar_like(self.alpha, a),
+            1 + scalar_like(self.beta, a),
         )
         opposing = Part(
             [Term(positive(a), Weights.NEGATIVE), Term(negative(a), Weights.POSITIVE)],
@@ -261,17 +261,22 @@ class ZBox(LinearRule):
     def __post_init__(self) -> None:
         """Check the box."""
         super().__post_init__()
-        low, high = as_array(self.low, "ZBox low"), as_array(self.high, "ZBox high")
-        if (low > high).any():
+        low = frozen_parameter(self.low, "ZBox low")
+        high = frozen_parameter(self.high, "ZBox high")
+        object.__setattr__(self, "low", low)
+        object.__setattr__(self, "high", high)
+        if np.ndim(low) and np.ndim(high) and np.shape(low) != np.shape(high):
             raise ValueError(
-                f"ZBox: low must not exceed high, got low={self.low}, high={self.high}"
+                f"ZBox: low of shape {np.shape(low)} and high of shape {np.shape(high)} differ"
             )
+        if (np.asarray(low) > np.asarray(high)).any():
+            raise ValueError(f"ZBox: low must not exceed high, got low={low}, high={high}")
 
     def parts(self, site: Site, layer: Linear) -> Sequence[Part]:
         """Return the one part."""
         x = site.input
-        low = self._bound(self.low, x, "low")
-        high = self._bound(self.high, x, "high")
+        low = parameter_like(self.low, x, "ZBox: low")
+        high = parameter_like(self.high, x, "ZBox: high")
         outside = (x < low) | (x > high)
         if outside.any():
             index = tuple(int(i) for i in np.argwhere(outside)[0])
@@ -285,17 +290,6 @@ class ZBox(LinearRule):
             Term(-high, Weights.NEGATIVE),
         ]
         return [Part(terms, denominator_bias(site, layer, Bias.NONE, Weights.PLAIN))]
-
-    def _bound(self, bound: ArrayLike, x: Array, name: str) -> Array:
-        values = as_array(bound, f"ZBox {name}").astype(x.dtype)
-        if values.dtype == object:
-            values = as_array(values, f"ZBox {name}", object)
-        try:
-            return np.broadcast_to(values, x.shape) + 0 * x
-        except ValueError:
-            raise ValueError(
-                f"ZBox: {name} of shape {values.shape} does not fit samples of shape {x.shape[1:]}"
-            ) from None
 
 
 def _positive_contributions(a: Array) -> list[Term]:
