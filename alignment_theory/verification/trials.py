@@ -37,6 +37,6 @@ def gather_until(
     """
     draws = gather(draw, seed, first)
     while len(draws) < cap and not decided(draws):
-        more = min(cap, len(draws) * 3 // 2) - len(draws)
+        more = min(cap, len(draws) * 5 // 4) - len(draws)
         draws = np.concatenate([draws, gather(draw, seed, more, start=len(draws))])
     return draws
