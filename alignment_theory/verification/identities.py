@@ -152,7 +152,7 @@ def lrp0(subjects: Sequence[Subject]) -> Iterator[Comparison]:
         yield _comparison(f"{subject.name}: DeepLIFT", lift.relevance, expected, 3 * rounding)
         magnitude = contribution_bounds(zero)[0]
         smallest = _smallest_denominator(trace, zero.targets)
-        for factor in (1e-3, 1e-6):
+        for factor in (1e-3, 1e-6) if np.isfinite(smallest).any() else ():
             epsilon = factor * float(smallest.min())
             found = attribute(trace, rule=Epsilon(epsilon))
             shift = len(trace.sites) * epsilon / smallest
@@ -163,9 +163,13 @@ def lrp0(subjects: Sequence[Subject]) -> Iterator[Comparison]:
 
 
 def _smallest_denominator(trace: Trace, targets: Array) -> Array:
-    """Return per sample the least |z| among active units and the explained logit."""
+    """Return per sample the least |z| > 0 among active units and the explained logit.
+
+    Infinite where the network is dead: no relevance meets a denominator there.
+    """
     rows = np.arange(trace.batch_size)
-    smallest = np.abs(trace.sites[-1].output[rows, targets])
+    logits = np.abs(trace.sites[-1].output[rows, targets])
+    smallest = np.where(logits > 0, logits, np.inf)
     for site in trace.switch_sites:
         active = np.where(site.input > 0, site.input, np.inf).min(axis=1)
         smallest = np.minimum(smallest, active)
