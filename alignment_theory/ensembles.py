@@ -29,7 +29,9 @@ class Gaussian(WeightLaw):
 
     def sample(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         """Draw one matrix."""
-        return self.sigma * rng.standard_normal((outputs, inputs))
+        weights = rng.standard_normal((outputs, inputs))
+        weights *= self.sigma
+        return weights
 
     def row_bound(self, inputs: int) -> float:
         """Return infinity: Gaussian rows are unbounded."""

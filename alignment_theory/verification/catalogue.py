@@ -62,7 +62,7 @@ class Effort:
 QUICK = Effort(margin=0.10, cap=20_000, chains=1500, coarsest=0.09)
 STANDARD = Effort(margin=0.05, cap=60_000, chains=5000, coarsest=0.05)
 
-LADDER = ((100, 100), (200, 100), (200, 200), (400, 400))
+LADDER = ((100, 100), (200, 100), (200, 200), (300, 300))
 """Sizes (neurons, inputs) of the alignment curve."""
 
 CHAIN_WIDTHS = (20, 15, 12, 10, 5)
