@@ -35,6 +35,8 @@ def as_array(value: ArrayLike, name: str, dtype: DTypeLike | None = None) -> Arr
         `dtype` could hold only by rounding.
     """
     wanted = None if dtype is None else np.dtype(dtype)
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{name}: a masked array has no value at its masked entries; fill them")
     given_as_array = isinstance(value, np.ndarray | np.generic)
     try:
         array = np.asarray(value)

@@ -28,6 +28,15 @@ def test_scale_does_not_matter(scale):
         assert cosine(left, np.array([[1.0, 1.0, 0.0]])).values[0] == pytest.approx(1.5 / 2.5**0.5)
 
 
+def test_parallel_vectors_never_exceed_one():
+    """Normalised vectors multiply to 1 + 2^-52 in one case of six before clipping."""
+    vectors = np.random.default_rng(0).normal(size=(1000, 7))
+    values = cosine(vectors, 3 * vectors).values
+    assert values.max() == 1
+    assert values.min() > 1 - 1e-15
+    assert cosine(vectors, -vectors).values.min() == -1
+
+
 def test_undefined_cosines_have_reasons_and_are_left_out_of_means():
     left, right = (
         np.array([[0.0, 0], [1, 0], [0, 0], [1, 0]]),

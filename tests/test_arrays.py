@@ -77,6 +77,7 @@ REJECTED = [
     (np.array([2**53 + 1]), None, f"value: .*({BIG})"),
     (np.array([2**24 + 1]), np.float32, f"value: .*({BIG})"),
     (np.array([2**64 - 1], np.uint64), np.float64, f"value: .*({BIG})"),
+    (np.ma.array([1.0, 2.0], mask=[False, True]), None, "value: .*mask"),
     (np.array(["2020-01-01"], "M8[D]"), None, "value: .*datetime64"),
 ]
 

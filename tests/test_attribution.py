@@ -25,6 +25,7 @@ from alignment_theory import (
     SmoothGrad,
     ZPlus,
     attribute,
+    combined_weight,
 )
 
 NET = Network.mlp([[[1, 1], [1, -1]], [[2, 3], [0, 1]]])
@@ -184,6 +185,10 @@ def test_a_gate_of_another_element_type_does_not_widen_float32():
 
     result = attribute(NET.astype(np.float32), np.array(X, np.float32), rule=Halved())
     assert {values.dtype for values in result.relevances} == {np.dtype(np.float32)}
+    assert combined_weight(result).dtype == np.float32
+    exact = attribute(NET.astype(object), X, rule=Halved())
+    assert {type(value) for value in exact.relevance.flat} == {Fraction}
+    assert (exact.relevance == result.relevance).all()
 
 
 BAD_CALLS = [

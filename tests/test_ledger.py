@@ -1,5 +1,7 @@
 """The conservation ledger: what it names, how it adds up, how it reads."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +18,9 @@ from alignment_theory import (
     Gradient,
     IntegratedGradients,
     Ledger,
+    LinearRule,
     Network,
+    Part,
     RectGrad,
     Relu,
     WSquare,
@@ -88,6 +92,22 @@ def test_rectgrad_loses_what_it_thresholds():
     ledger = attribute(net, [2, 1], rule=RectGrad(50)).ledger
     assert ledger.totals[:, 0].tolist() == [2, 3, 3]
     assert ledger.terms["threshold"][:, 0].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, object])
+def test_a_rule_of_ones_own_that_gives_out_half_is_accounted_for(dtype):
+    """share = 1/2 at z⁺: the other half is lost, and the ledger says so."""
+
+    class Half(LinearRule):
+        def parts(self, site, layer):
+            (part,) = ZPlus().parts(site, layer)
+            return [Part(part.terms, part.bias, Fraction(1, 2) if dtype is object else dtype(0.5))]
+
+    net = Network([Dense([[1, 3]])]).astype(dtype)
+    result = attribute(net, [1, 1], rule=Half(), seed=[8])
+    assert result.relevance.tolist() == [1, 3]
+    assert result.ledger.residual.tolist() == [[0]]
+    assert sum(term.sum() for term in result.ledger.terms.values()) == 4
 
 
 def test_a_missing_term_would_be_seen():

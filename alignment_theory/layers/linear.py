@@ -51,6 +51,10 @@ class Dense(Linear):
                 )
             object.__setattr__(self, "bias", readonly(vector))
 
+    def __reduce__(self) -> tuple[type[Self], tuple[Array, Array | None]]:
+        """Pickle and copy through the constructor, so that parameters stay read-only."""
+        return type(self), (self.weight, self.bias)
+
     def __repr__(self) -> str:
         """Return the layer's sizes, not its numbers."""
         outputs, inputs = self.weight.shape

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, convert
 from alignment_theory.layers import Linear
 from alignment_theory.network import Network, Site, Trace
 from alignment_theory.sources import Source
@@ -148,7 +148,9 @@ class SignalRule(Rule):
                 f"{type(self).__name__}.gate at layer {site.index}: expected shape "
                 f"{signal.shape}, got {gates.shape}"
             )
-        return gates, (signal * gates).astype(signal.dtype, copy=False)
+        if gates.dtype != np.bool_ and gates.dtype != signal.dtype:
+            gates = convert(gates, f"{type(self).__name__}.gate", signal.dtype)
+        return gates, signal * gates
 
     def cross_switch(self, relevance: Array, site: Site) -> Crossing:
         """Multiply with the gates."""

@@ -212,7 +212,8 @@ class RectGrad(SignalRule):
             constant = scalar_like(self.threshold, scores)
             return np.full(len(scores), constant, dtype=scores.dtype)
         lower, weight = quantile_place(scores.shape[1], self.q, self.interpolation)
-        weight = scalar_like(weight, scores)
+        if not is_exact(scores):
+            weight = scores.dtype.type(weight)
         thresholds: Array = kernels.row_quantiles(scores, lower, weight)
         return thresholds
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from alignment_theory.arrays import Array, divide, scalar_like
+from alignment_theory.arrays import Array, divide, is_exact, scalar_like
 from alignment_theory.kernels import ratios as kernels
 from alignment_theory.layers import Linear
 from alignment_theory.layers.base import Weights
@@ -142,9 +142,9 @@ class LinearRule(Rule):
             shaped = ratio.reshape(site.output.shape)
             for term in terms:
                 below += term.factor * layer.pullback(shaped, term.weights)
-        covered = sum(part.share for part in parts)
-        if isinstance(covered, np.ndarray):
-            lost[2] += sample_sums(flat * (1 - covered))
+        unassigned = _unassigned([part.share for part in parts], flat)
+        if np.any(unassigned):
+            lost[2] += sample_sums(flat * unassigned)
         return Crossing(
             below, losses={"bias": lost[0], "stabiliser": lost[1], "empty denominator": lost[2]}
         )
@@ -168,6 +168,15 @@ class LinearRule(Rule):
             shared = contributions * (part.share + 0 * divisor)[:, np.newaxis, :]
             matrix = matrix + divide(shared, divisor[:, np.newaxis, :])
         return matrix
+
+
+def _unassigned(shares: Sequence[Array | float], like: Array) -> Array:
+    """Return what no part gets of the relevance, 1 - Σ shares, with rounding taken off."""
+    left = np.asarray(1 - sum(shares))
+    if is_exact(like):
+        return left
+    rounding = 4 * np.finfo(like.dtype).eps * sum(np.abs(share) for share in shares)
+    return np.where(np.abs(left) <= rounding, 0, left).astype(like.dtype)
 
 
 def positive(values: Array) -> Array:

@@ -173,15 +173,13 @@ def test_read_only_arrays():
 
 
 def test_exact_arrays_run_as_python():
-    @kernel
-    def double(values):
-        return values + values
-
-    assert isinstance(double, Kernel)
-    assert double(np.array([Fraction(1, 3)])).tolist() == [Fraction(2, 3)]
-    assert "compiled" not in double.__dict__
-    assert double(np.array([1.5])).tolist() == [3.0]
-    assert "compiled" in double.__dict__
+    fresh = kernel(gate.py_func)
+    assert isinstance(fresh, Kernel)
+    half, mask = np.array([Fraction(1, 2)]), np.array([True])
+    assert fresh(half, mask, True, True)[1].tolist() == [Fraction(1, 2)]
+    assert "compiled" not in fresh.__dict__
+    assert fresh(half.astype(float), mask, True, True)[1].tolist() == [0.5]
+    assert "compiled" in fresh.__dict__
 
 
 def test_explicit_products_need_no_kernel(monkeypatch):

@@ -1,5 +1,7 @@
 """Layers: forward, explicit matrix, transpose, masks, shapes and checks."""
 
+import copy
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -79,6 +81,14 @@ def test_parameters_are_copied_and_frozen():
     for array in (layer.weight, layer.bias, layer.matrix((3,)), layer.bias_vector((3,))):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 5
+
+
+def test_parameters_stay_frozen_when_a_layer_travels_to_another_process():
+    layer = dense(np.float64)
+    for copied in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer)):
+        assert (copied.weight == layer.weight).all() and (copied.bias == layer.bias).all()
+        for array in (copied.weight, copied.bias):
+            assert not array.flags.writeable
 
 
 def test_has_bias_is_about_values():

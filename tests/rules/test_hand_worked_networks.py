@@ -193,6 +193,7 @@ REFERENCES = [
     (DeepLift(), "2 4"),
     # x' = (0, 3): z' = (3, -3): Δz = 0 at unit 0, so its mask 1; (2, 2) times (1, -1)
     (DeepLift([0, 3]), "2 -2"),
+    (DeepLift([0, 3], tolerance=0), "2 -2"),
     # x' = (0, 1): z' = (1, -1): Δz = 0 at the dead unit 1, so 0
     (DeepLift([0, 1]), "2 2"),
     # |Δz| = 1 and 3 are below 4: the gradient (2, 2) times (-1, 2)
@@ -203,6 +204,7 @@ REFERENCES = [
     (IntegratedGradients([2, 0], 1, "right"), "-2 4"),  # t = 1
     (IntegratedGradients([2, 0], 1, "midpoint"), "-5 -2"),  # t = 1/2
     (IntegratedGradients([2, 0], 1, "gauss"), "-5 -2"),  # the node 1/2
+    (IntegratedGradients([2, 0], 2, "gauss"), "-7/2 1"),  # t = 1/2 -+ 1/√12
     (IntegratedGradients([2, 0], 2, "midpoint"), "-7/2 1"),  # t = 1/4, 3/4
     (IntegratedGradients([2, 0], 4, "right"), "-7/2 1"),  # t = 1/4, 1/2, 3/4, 1
     (IntegratedGradients([2, 0], 3, "midpoint"), "-4 0"),  # t = 1/6, 1/2, 5/6: complete

@@ -23,12 +23,11 @@ from alignment_theory import (
     Flat,
     Gamma,
     Gradient,
-    GuidedBackprop,
-    InputTimesGradient,
     IntegratedGradients,
     Method,
     Network,
     RectGrad,
+    Relu,
     SmoothGrad,
     Stabiliser,
     WSquare,
@@ -38,6 +37,7 @@ from alignment_theory import (
     dialect,
     rules,
 )
+from alignment_theory.arrays import as_array
 
 RULE_NAMES = [
     name
@@ -153,13 +153,20 @@ def test_parameters_of_numpy_types(number):
     chosen = [Epsilon(half), Gamma(half), RectGrad(half), RectGrad(threshold=half)]
     chosen += [AlphaBeta(half + 1, half), DeepLift(half), IntegratedGradients(half, np.int64(2))]
     for dtype in (np.float32, np.float64, object):
+        net = LINE.astype(dtype)
         for rule in chosen:
-            values = attribute(LINE.astype(dtype), [1, 2], rule=rule).relevance
-            assert values.dtype == dtype
-            plain = type(rule)(0.5) if isinstance(rule, Epsilon | Gamma | DeepLift) else None
-            if plain is not None:
-                expected = attribute(LINE.astype(dtype), [1, 2], rule=plain).relevance
-                assert (values == expected).all()
+            assert attribute(net, [1, 2], rule=rule).relevance.dtype == dtype
+        for kind in (Epsilon, Gamma, DeepLift):
+            values, expected = (attribute(net, [1, 2], rule=kind(n)).relevance for n in (half, 0.5))
+            assert (values == expected).all()
+
+
+def test_percentiles_too_small_for_the_element_type_are_0():
+    for dtype in (np.float32, np.float64, object):
+        net = Network([Relu()], (3,))
+        values = as_array([1, 2, 3], "values", dtype)
+        tiny, zero = (attribute(net, values, rule=RectGrad(q)) for q in (5e-324, 0))
+        assert (tiny.relevance == zero.relevance).all()
 
 
 def test_parameters_that_do_not_fit_the_element_type_are_refused():
@@ -206,8 +213,3 @@ def test_every_dialect_can_be_built_and_says_how_it_differs():
         parameters = (0, 1) if rule == "ZBox" else ()
         assert isinstance(dialect(library, rule, *parameters), Method)
         assert entry.difference
-
-
-def test_inputs_times_gradient_is_guided_by_the_same_gates():
-    assert issubclass(InputTimesGradient, Gradient)
-    assert not GuidedBackprop().times_input and InputTimesGradient().times_input

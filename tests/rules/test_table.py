@@ -1,5 +1,8 @@
 """Every rule × settings × network: fast = explicit, ledgers, batches, element types."""
 
+import itertools
+from functools import cache
+
 import numpy as np
 import pytest
 from rule_table import (
@@ -18,7 +21,7 @@ from rule_table import (
     times,
 )
 
-from alignment_theory import attribute, combined_weight
+from alignment_theory import Network, attribute, combined_weight
 
 every_rule = pytest.mark.parametrize("entry", ENTRIES)
 
@@ -39,6 +42,26 @@ def test_fast_equals_explicit_at_every_position(entry):
     for label, _, _, attribution in table(entry, (*FLOATS, object)):
         for run in passes_of(attribution):
             assert_fast_equals_explicit(run, label)
+
+
+@cache
+def random_trace(dtype, seed):
+    """Run a network whose numbers are not dyadic, on inputs >= 0 or of both signs."""
+    rng = np.random.default_rng(seed)
+    sizes = (6, 8, 7, 4)
+    weights = [rng.normal(size=(o, i)) for i, o in itertools.pairwise(sizes)]
+    biases = [0.3 * rng.normal(size=len(w)) if seed else None for w in weights]
+    samples = rng.uniform(-1 if seed else 0, 1, (5, 6))
+    return Network.mlp(weights, biases).astype(dtype).forward(samples.astype(dtype))
+
+
+@every_rule
+def test_fast_equals_explicit_and_the_ledger_closes_on_random_networks(entry):
+    for dtype, seed in itertools.product(FLOATS, (0, 1)):
+        attribution = attribute(random_trace(dtype, seed), rule=ENTRIES[entry].method)
+        for run in passes_of(attribution):
+            assert_fast_equals_explicit(run, f"{entry}, seed {seed}")
+            assert_ledger_closes(run, f"{entry}, seed {seed}")
 
 
 @every_rule
