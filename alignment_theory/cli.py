@@ -26,8 +26,12 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError) as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", markup=False, style="red")
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print(f"error: {error}", markup=False, style="red")
         sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted")
+        sys.exit(130)
 
 
 @app.command()
@@ -53,15 +57,15 @@ def verify(
     from alignment_theory.verification.verdict import Outcome
 
     checks = run.select(ids or [])
-    if json is not None and not json.resolve().parent.is_dir():
-        raise ValueError(f"--json: there is no folder {json.resolve().parent}")
+    if json is not None:
+        _require_writable(json, "--json")
     folder = cache_folder() if cache else None
     with _progress(len(checks) + any(check.on_digits for check in checks)) as advance:
         verdicts = run.verify(
             ids or [],
             seed=seed,
             effort=QUICK if quick else STANDARD,
-            workers=workers or len(os.sched_getaffinity(0)),
+            workers=workers or _cores(),
             cache=folder,
             progress=advance,
         )
@@ -148,16 +152,44 @@ def attribute(
 
     if out.suffix != ".npy":
         raise ValueError(f"--out: expected a name that ends in .npy, got {out}")
+    _require_writable(out, "--out")
     method = rule_by_name(rule, _pairs(settings))
     attribution = explain(load(model), load_array(input), rule=method, target=target)
     write_array(out, attribution.relevance)
     typer.echo(attribution.rule_table())
 
 
-def cache_folder() -> Path:
-    """Return the folder for trained classifiers: of the user's cache, by the XDG convention."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "alignment_theory"
+def cache_folder() -> Path | None:
+    """Return the folder for trained classifiers, by the XDG convention; None if it is unusable."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        folder = Path(base) / "alignment_theory"
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+        reason = f"{folder} cannot be written"
+    except (OSError, RuntimeError) as error:
+        reason = str(error)
+    Console(stderr=True).print(f"no cache for trained classifiers: {reason}", markup=False)
+    return None
+
+
+def _cores() -> int:
+    """Return the cores that this process may use, where the system tells; else all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _require_writable(path: Path, option: str) -> None:
+    """Raise ValueError, before any work is done, where a file cannot be put at `path`."""
+    folder = path.resolve().parent
+    if not path.name or path.is_dir():
+        raise ValueError(f"{option}: expected the name of a file, got {str(path)!r}")
+    if not folder.is_dir():
+        raise ValueError(f"{option}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{option}: the folder {folder} cannot be written")
 
 
 def _pairs(settings: list[str] | None) -> dict[str, str]:
@@ -174,7 +206,7 @@ def _pairs(settings: list[str] | None) -> dict[str, str]:
 
 def _console() -> Console:
     """Return a console of the terminal's width, wide where output goes to a file."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
 @contextmanager

@@ -203,8 +203,12 @@ class Trace:
         return self.sites[0].input.dtype
 
     def unbatched(self, array: Array) -> Array:
-        """Return an array as the caller sees it: without batch axis for a single sample."""
-        return array[0] if self.single else array
+        """Return a copy as the caller sees it: without batch axis for a single sample.
+
+        A copy, so that what a caller does to a result changes no other.
+        """
+        copy: Array = np.array(array[0] if self.single else array)
+        return copy
 
     @cached_property
     def activations(self) -> tuple[Array, ...]:

@@ -8,7 +8,7 @@ the relevance above and e its error,
     e_below = A (e + (γ + δ) r),     r_below = A r,
 
 where δ is the relative error of each denominator, ``γ Σ|contributions| / |denominator|``. Gates and
-activations are those recorded by the forward run, so they add nothing.
+activations are those recorded by the forward run, so they add nothing. Underflow is not counted.
 """
 
 from math import prod

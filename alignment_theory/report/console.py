@@ -23,7 +23,7 @@ _COLOURS = {
 }
 
 
-WIDE = 140
+WIDE = 190
 """Columns of a terminal from which every number has a column of its own."""
 
 
@@ -78,8 +78,8 @@ def alignment_table(frame: "pd.DataFrame") -> Table:
     images, networks = (int(frame[name].iloc[0]) for name in ("images", "networks"))
     title = (
         "Alignment: root mean square of cos(g_l, a_l)\n"
-        f"each cell: trained ({images} images), random ({networks} networks), predicted for "
-        "random;\n95 % confidence intervals; – where no theory is stated"
+        f"each cell: trained ({images} images), random ({networks} networks), leading-order "
+        "prediction\nfor random; 95 % confidence intervals; – where no theory is stated"
     )
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("rule")

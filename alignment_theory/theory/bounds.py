@@ -23,7 +23,7 @@ NFR_SIGN = Theorem(
     "nfr-sign",
     "A negative filtering rule never points away from the input",
     "<g_{l-1}, a_{l-1}> = c_l · (z_l - b_l); bias-free and under the negative filtering rule it "
-    "is >= 0 at every layer, and > 0 unless c_l = 0.",
+    "is >= 0 at every layer, and (masks strict, z > 0) > 0 unless c_l = 0.",
     (RELU, BIAS_FREE, NEGATIVE_FILTERING),
     Claim.BOUND,
     _nfr_sign,

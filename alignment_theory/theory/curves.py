@@ -10,6 +10,7 @@ the first two, and twice the third is the stated remainder.
 from functools import cache
 from itertools import product
 
+import numpy as np
 import sympy as sp
 
 from alignment_theory.theory.moments import LAWS, CoefficientLaw, s
@@ -115,16 +116,23 @@ def _compiled(name: str) -> "tuple[object, ...]":
     law = LAWS[name]
     return tuple(
         sp.lambdify((n, d, s), expression.subs(kappa, law.kappa), "scipy")
-        for expression in (limit(), *corrections(name))
+        for expression in (limit(), *corrections(name), (1 - law.live) ** n)
     )
 
 
 def predict_curve(coefficients: str, n: int, d: int, s: float) -> Prediction:
-    """Return E cos² of one layer with n neurons and d inputs, to first order beyond the limit."""
-    value, first, second = (float(term(n, d, s)) for term in _compiled(coefficients))  # type: ignore[operator]
-    return Prediction(
-        value + first, 2 * abs(second), {"limit": value, "1/n term": first, "1/n² term": second}
-    )
+    """Return E cos² of one layer with n neurons and d inputs, to first order beyond the limit.
+
+    The remainder is twice the 1/n² term, and the probability that all coefficients are 0 (cos² is
+    undefined then, and whether such draws are left out or counted as 0 changes the mean by less).
+    """
+    if s and coefficients != "top":
+        raise ValueError(f'alignment-curve: s is the threshold of "top"; {coefficients} has none')
+    terms = _compiled(coefficients)
+    with np.errstate(all="ignore"):
+        value, first, second, dead = (float(term(n, d, s)) for term in terms)  # type: ignore[operator]
+    parts = {"limit": value, "1/n term": first, "1/n² term": second, "P(all c = 0)": dead}
+    return Prediction(value + first, 2 * abs(second) + dead, parts)
 
 
 def kappa_of(coefficients: str, s: float = 0.0) -> float:

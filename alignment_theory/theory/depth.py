@@ -77,22 +77,24 @@ def rectgrad_strength(value: float, q: float) -> float:
     return overlap**2 / second
 
 
-def alignment_profile(widths: Sequence[int], step: Step) -> list[float]:
+def alignment_profile(widths: Sequence[int], step: Step, *, even: bool = False) -> list[float]:
     """Return the predicted ρ² = cos²(g_l, a_l) at levels 0, ..., L-1, input first.
 
     `widths` are (d_0, ..., d_L); the explained output row is independent of the activations, so
-    the recursion starts with ρ² = 1/d at the level below the output.
+    ρ² = 1/d at the level below the output, with either sign. A rule that filters by sign does not
+    treat both alike, and to leading order the signs cancel: its recursion starts from 0; that of
+    a rule whose C² is `even` in ρ starts from 1/d. Leading order in 1/width throughout.
     """
     profile = [1 / widths[-2]]
     for inputs, neurons in zip(widths[-3::-1], widths[-2:0:-1], strict=True):
-        strength = step(profile[0])
+        strength = step(profile[0] if even or len(profile) > 1 else 0.0)
         profile.insert(0, neurons * strength / (neurons * strength + inputs - 1))
     return profile
 
 
 def gradient_profile(widths: Sequence[int]) -> list[float]:
     """Return the profile of the gradient."""
-    return alignment_profile(widths, _step("gradient"))
+    return alignment_profile(widths, _step("gradient"), even=True)
 
 
 def guided_profile(widths: Sequence[int]) -> list[float]:

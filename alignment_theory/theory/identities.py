@@ -16,6 +16,12 @@ from alignment_theory.theory.theorem import Claim, Hypothesis, Theorem
 RELU = Hypothesis("relu", "the switches are ReLUs, with one mask per input")
 BIAS_FREE = Hypothesis("bias-free", "no layer has a bias")
 NONNEGATIVE_INPUT = Hypothesis("nonnegative-input", "every input entry is >= 0")
+POSITIVE_PART = Hypothesis(
+    "positive-contributions", "every unit that has relevance has a positive contribution, W⁺ a > 0"
+)
+NONZERO_DENOMINATORS = Hypothesis(
+    "nonzero-denominators", "no pre-activation is exactly 0 where relevance arrives"
+)
 MONOTONE = Hypothesis("nonnegative-upper-weights", "all weights above layer 1 are >= 0")
 POSITIVE_SEED = Hypothesis("positive-seed", "the relevance at the output is >= 0")
 
@@ -91,7 +97,7 @@ LRP0_IS_GRADIENT_TIMES_INPUT = Theorem(
     "LRP-0 is input times gradient",
     "In bias-free ReLU networks LRP-0 (seeded with the logit) equals x ∘ gradient; ε-LRP tends "
     "to it as ε → 0; DeepLIFT-rescale with baseline 0 equals it.",
-    (RELU, BIAS_FREE),
+    (RELU, BIAS_FREE, NONZERO_DENOMINATORS),
     Claim.IDENTITY,
     _hadamard_gradient,
     (BACH_2015, SHRIKUMAR_2017, ANCONA_2018),
@@ -112,7 +118,8 @@ HOMOGENEITY = Theorem(
     "homogeneity",
     "Attributions do not see the input's scale",
     "Bias-free: gradient, DeconvNet, Guided Backprop and RectGrad do not change when x is scaled "
-    "by s > 0; LRP seeded with the logit scales by s, seeded with 1 it does not change.",
+    "by s > 0; LRP-0, z⁺, αβ, γ, w² and flat (no stabiliser) seeded with the logit scale by s, "
+    "seeded with 1 they do not change.",
     (RELU, BIAS_FREE),
     Claim.IDENTITY,
     _homogeneity,
@@ -124,7 +131,7 @@ ZPLUS_FAMILY = Theorem(
     "One rule under four names",
     "On non-negative inputs of bias-free networks z⁺ = αβ(1, 0) = excitation backprop (times its "
     "seed) = the limit of the γ rule as γ → ∞.",
-    (RELU, BIAS_FREE, NONNEGATIVE_INPUT),
+    (RELU, BIAS_FREE, NONNEGATIVE_INPUT, POSITIVE_PART),
     Claim.IDENTITY,
     _zplus_family,
     (BACH_2015, MONTAVON_2017, ZHANG_2018, MONTAVON_2019),

@@ -9,13 +9,16 @@ from alignment_theory.theory import curves
 from alignment_theory.theory.moments import LAWS
 from alignment_theory.theory.theorem import Claim, Hypothesis, Parameter, Prediction, Theorem
 
-GAUSSIAN = Hypothesis("gaussian-weights", "the entries of W_l are i.i.d. N(0, σ²)")
-ISOTROPIC = Hypothesis("isotropic-rows", "the rows of W have a rotation-invariant law")
+GAUSSIAN = Hypothesis("gaussian-weights", "the entries of all W_l are i.i.d. N(0, σ²), σ > 0")
+ISOTROPIC = Hypothesis(
+    "isotropic-rows", "the rows of W have a rotation-invariant law with a finite mean norm, not 0"
+)
 NO_BIAS = Hypothesis("bias-free", "the layer has no bias")
 THROUGH_Z = Hypothesis("sees-z-only", "the coefficients c_l see W_l only through z_l")
 NONZERO = Hypothesis("nonzero-input", "x ≠ 0")
+SOME_COEFFICIENT = Hypothesis("some-coefficient", "c_l ≠ 0 (dead trials are left out and counted)")
 INDEPENDENT = Hypothesis("iid-neurons", "the pairs (t, c) of the neurons are i.i.d.")
-ACTIVE_ONLY = Hypothesis("active-rows", "coefficients are φ(w·x) >= 0 on active rows, 0 elsewhere")
+ACTIVE_ONLY = Hypothesis("active-rows", "coefficients are φ(w·x) > 0 on active rows, 0 elsewhere")
 
 _n, _d = sp.symbols("n d", positive=True)
 _sigma, _norm = sp.symbols("sigma ‖x‖", positive=True)
@@ -67,13 +70,13 @@ def _predict_exact(z_dot_c: float, norm: float, c_norm: float, sigma: float, d: 
 
 _N = Parameter("n", "number of neurons", 200, minimum=1, whole=True)
 _D = Parameter("d", "number of inputs", 200, minimum=2, whole=True)
-_SIGMA = Parameter("sigma", "standard deviation of a weight", 1.0, minimum=0)
-_NORM = Parameter("norm", "norm of the input", 1.0, minimum=0)
+_SIGMA = Parameter("sigma", "standard deviation of a weight", 1.0, minimum=1e-150)
+_NORM = Parameter("norm", "norm of the input", 1.0, minimum=1e-150)
 
 ISOTROPIC_ALIGNMENT = Theorem(
     "isotropic-alignment",
     "Isotropic random weights align the attribution with the input (Theorem 1)",
-    "With coefficients φ(w·x) >= 0 on active rows, E[g_0] = n κ_φ x/‖x‖ with κ_φ > 0; Gaussian "
+    "With coefficients φ(w·x) > 0 on active rows, E[g_0] = n κ_φ x/‖x‖ with κ_φ > 0; Gaussian "
     "rows: κ = σ/√(2π) for φ = 1 and σ²‖x‖/2 for φ(t) = t.",
     (ISOTROPIC, NO_BIAS, ACTIVE_ONLY, NONZERO),
     Claim.MEAN,
@@ -96,7 +99,7 @@ EXACT_LAW = Theorem(
     "Given (z_l, c_l, a_{l-1}), the component of g_{l-1} along a_{l-1} is exactly z_l·c_l/‖a_{l-1}‖"
     " and ‖g_⊥‖²/(σ²‖c_l‖²) ~ χ²(d-1); the p-values are i.i.d. uniform jointly over layers and "
     "networks, at every finite size.",
-    (GAUSSIAN, NO_BIAS, THROUGH_Z),
+    (GAUSSIAN, NO_BIAS, THROUGH_Z, NONZERO, SOME_COEFFICIENT),
     Claim.EXACT_LAW,
     _exact_formula,
     (ZHENG_2025,),
@@ -115,8 +118,9 @@ ALIGNMENT_CURVE = Theorem(
     "How well one random layer aligns",
     "cos²(g_0, x) → 1/(1 + κ (d-1)/n) with κ = E[c²]/E[t c]²: π where every active neuron counts "
     "1, π² for Guided Backprop's first step, 2 for c ∝ a (the best), Φ̄(s)/φ(s)² above a threshold "
-    "s; the 1/n term is predicted too, and the remainder is O(1/n²).",
-    (GAUSSIAN, NO_BIAS, INDEPENDENT, NONZERO),
+    "s; the 1/n term is predicted too, and the remainder is O(1/n²) plus "
+    "P(all c = 0).",
+    (GAUSSIAN, NO_BIAS, THROUGH_Z, INDEPENDENT, NONZERO),
     Claim.LIMIT,
     curves.limit_formula,
     (ZHENG_2025,),

@@ -56,6 +56,11 @@ class CoefficientLaw:
         return above * truncated_moment(i + self.power * k, self.threshold)
 
     @property
+    def live(self) -> sp.Expr:
+        """``P(c ≠ 0)`` of one neuron."""
+        return truncated_moment(0, self.threshold) / (2 if self.relevance else 1)
+
+    @property
     def kappa(self) -> sp.Expr:
         """``κ = E[c²] / E[t c]²``, the constant of the alignment curve."""
         return sp.simplify(self.moment(0, 2) / self.moment(1, 1) ** 2)

@@ -157,7 +157,10 @@ class Theorem:
             if value is None:
                 raise ValueError(f"{self.id}: parameter {name} ({parameter.meaning}) is missing")
             values[name] = parameter.parse(self.id, value)
-        return self.evaluate(**values)
+        prediction = self.evaluate(**values)
+        if not abs(prediction.value) < float("inf"):
+            raise ValueError(f"{self.id}: the prediction is not finite for {values}")
+        return prediction
 
     def latex(self) -> str:
         """Return the formula in LaTeX."""

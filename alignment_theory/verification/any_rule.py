@@ -49,7 +49,8 @@ def verify_rule(rule: Method, *, seed: int = 0) -> list[Verdict]:
 
     The negative filtering rule (coefficients c_l >= 0 with support inside the mask; refuted by a
     witness, never proved by examples), that the fast recursion equals the explicit product, that
-    the ledger closes, and for signals that the attribution never points away from the input.
+    the ledger closes (every loss has a name; not that nothing is lost), and for signals that the
+    attribution never points away from the input.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def verify_rule(rule: Method, *, seed: int = 0) -> list[Verdict]:
     evidence = {
         NEGATIVE_FILTERING: negative_filtering(free + biased, rules),
         "combined-weight": identities.combined_weights(free + biased, rules=rules),
-        "conservation": identities.conservation(free + biased, rules=rules, conserving=()),
+        "ledger closes": identities.conservation(free + biased, rules=rules, conserving=()),
     }
     if rule.form is Form.SIGNAL:
         evidence["nfr-sign"] = bounds.nfr_sign(free, rules=rules)

@@ -63,10 +63,10 @@ def judge_comparisons(
         )
         difference = left - right
         excess = -difference if item.low_only else np.abs(difference)
-        sharp = (scale > 0) & (bound <= SHARPEST * scale)
+        violated = (excess > bound) | np.isnan(difference)
+        sharp = (scale > 0) & ((bound <= SHARPEST * scale) | violated)
         trials += difference.size
         live += int(sharp.sum())
-        violated = (excess > bound) | np.isnan(difference)
         if violated.any() and not witness:
             at = tuple(int(i) for i in np.argwhere(violated)[0])
             relation = ">=" if item.low_only else "="
@@ -248,8 +248,8 @@ def judge_law(
 def settle(verdicts: Sequence[Verdict], *, alpha: float = ALPHA) -> list[Verdict]:
     """Correct the ledger for its number of checks (Holm).
 
-    An exact law that was refuted on its own but not after correction becomes INCONCLUSIVE; a
-    verdict that rests on a witness, or on an interval with its own error budget, stays.
+    An exact law or a mean that was refuted on its own but not after correction becomes
+    INCONCLUSIVE; a verdict that rests on a witness (an identity, a bound) stays.
     """
     adjusted = holm([verdict.p_value for verdict in verdicts])
     settled = []

@@ -75,7 +75,7 @@ def curve_draw(layer: OneLayer, names: Sequence[str]) -> Draw:
 def predicted_curve(name: str, neurons: int, inputs: int) -> tuple[float, float]:
     """Return the predicted mean of cos² and its remainder."""
     prediction = CATALOGUE["alignment-curve"].predict(
-        coefficients=name, n=neurons, d=inputs, s=THRESHOLD
+        coefficients=name, n=neurons, d=inputs, s=THRESHOLD if name == "top" else 0.0
     )
     return prediction.value, prediction.remainder
 

@@ -1,10 +1,11 @@
 """Run the checks: on the digits classifiers and on random networks, in one process or several."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from alignment_theory.models import Trained, digits, digits_classifier
@@ -134,9 +135,22 @@ def _run_in(
             found[places[future]] = future.result()
             report(checks[places[future]].theorem)
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        _stop(pool)
         raise
     return [found[k] for k in range(len(checks))]
+
+
+def _ignore_interrupt() -> None:
+    """Leave Ctrl-C to the parent, which stops its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _stop(pool: Executor) -> None:
+    """Stop a pool at once, without waiting for the tasks that run."""
+    children = active_children()
+    pool.shutdown(wait=False, cancel_futures=True)
+    for child in children:
+        child.terminate()
 
 
 @contextmanager
@@ -146,7 +160,10 @@ def _pool(workers: int) -> Iterator[Executor]:
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        context = get_context("spawn")
+        with ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_ignore_interrupt
+        ) as pool:
             yield pool
     finally:
         for name, value in before.items():

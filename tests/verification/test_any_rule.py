@@ -45,7 +45,7 @@ def test_other_rules_are_refuted_with_a_witness(rule):
     assert found["negative filtering rule"].outcome is Outcome.FAILS
     assert found["negative filtering rule"].witness
     assert found["combined-weight"].outcome is Outcome.HOLDS
-    assert found["conservation"].outcome is Outcome.HOLDS
+    assert found["ledger closes"].outcome is Outcome.HOLDS
 
 
 class WrongMatrix(SignalRule):
