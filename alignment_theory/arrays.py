@@ -5,7 +5,7 @@ Three element types are computed with: ``float32``, ``float64`` and *exact*, an 
 """
 
 from fractions import Fraction
-from numbers import Rational
+from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,28 @@ def _require_finite(array: Array, name: str) -> None:
             f"{name}: expected finite numbers, got {array[index]} at index {index} "
             f"({int((~finite).sum())} such entries); remove or replace them"
         )
+
+
+def require_numbers(owner: object, *names: str) -> None:
+    """Raise ValueError where an attribute is no real number that a float can hold (NaN passes)."""
+    for name in names:
+        value = getattr(owner, name)
+        where = f"{type(owner).__name__}: {name}"
+        if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+            raise ValueError(f"{where} must be a number, got {value!r}")
+        try:
+            float(value)
+        except OverflowError:
+            raise ValueError(f"{where} is beyond the range of float64") from None
+
+
+def require_flags(owner: object, *names: str) -> None:
+    """Raise ValueError where an attribute is neither True nor False."""
+    for name in names:
+        value = getattr(owner, name)
+        if not isinstance(value, bool | np.bool_):
+            where = f"{type(owner).__name__}: {name}"
+            raise ValueError(f"{where} must be True or False, got {value!r}")
 
 
 def overflowed(array: Array) -> bool:

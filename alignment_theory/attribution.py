@@ -179,6 +179,8 @@ def _trace(network: Network | Trace, inputs: ArrayLike | None) -> Trace:
         if inputs is not None:
             raise ValueError("attribute: a Trace has its input already; leave inputs out")
         return network
+    if not isinstance(network, Network):
+        raise ValueError(f"attribute: expected a Network or a Trace first, got {network!r}")
     if inputs is None:
         raise ValueError("attribute: inputs are missing; give them, or a Trace")
     return network.forward(inputs)

@@ -6,7 +6,7 @@ position. *Levels* are the positions of the paper's a_0, a_1, ..., a_{L-1}: the 
 leaves each switch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -48,6 +48,8 @@ class Network:
     """
 
     def __init__(self, layers: Sequence[Layer], input_shape: Shape | None = None) -> None:
+        if isinstance(layers, Layer) or not isinstance(layers, Iterable):
+            raise ValueError(f"Network: expected a list of layers, got {layers!r}")
         self.layers = tuple(layers)
         if not self.layers:
             raise ValueError("Network: expected at least one layer, got none")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignment_theory.arrays import Array, scalar_like
+from alignment_theory.arrays import Array, require_flags, scalar_like
 from alignment_theory.layers.base import Shape, Switch
 
 
@@ -20,6 +20,10 @@ class Relu(Switch):
     """
 
     active_at_zero: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the tie rule."""
+        require_flags(self, "active_at_zero")
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output sample: that of the input."""

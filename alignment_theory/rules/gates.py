@@ -6,7 +6,14 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from alignment_theory.arrays import Array, is_exact, overflowed, scalar_like
+from alignment_theory.arrays import (
+    Array,
+    is_exact,
+    overflowed,
+    require_flags,
+    require_numbers,
+    scalar_like,
+)
 from alignment_theory.kernels import gates as kernels
 from alignment_theory.network import Site
 from alignment_theory.rules.base import SignalRule
@@ -110,6 +117,7 @@ class BetaSmooth(SignalRule):
 
     def __post_init__(self) -> None:
         """Check β."""
+        require_numbers(self, "beta")
         if not (np.isfinite(float(self.beta)) and self.beta > 0):
             raise ValueError(f"BetaSmooth: beta must be finite and > 0, got {self.beta}")
 
@@ -172,6 +180,8 @@ class RectGrad(SignalRule):
 
     def __post_init__(self) -> None:
         """Check the parameters."""
+        require_numbers(self, "q", *(() if self.threshold is None else ("threshold",)))
+        require_flags(self, "floor", "times_input", "magnitude")
         if not 0 <= self.q <= 100:
             raise ValueError(f"RectGrad: q is a percentile in [0, 100], got {self.q}")
         if self.interpolation not in get_args(Interpolation):

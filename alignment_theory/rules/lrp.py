@@ -15,7 +15,14 @@ from enum import StrEnum
 
 import numpy as np
 
-from alignment_theory.arrays import Array, divide, is_exact, scalar_like
+from alignment_theory.arrays import (
+    Array,
+    divide,
+    is_exact,
+    require_flags,
+    require_numbers,
+    scalar_like,
+)
 from alignment_theory.kernels import ratios as kernels
 from alignment_theory.layers import Linear
 from alignment_theory.layers.base import Weights
@@ -80,6 +87,14 @@ class Part:
     share: Array | float = 1
 
 
+def _member(rule: str, name: str, kind: type[StrEnum], value: object) -> StrEnum:
+    try:
+        return kind(str(value))
+    except ValueError as error:
+        known = ", ".join(repr(str(member)) for member in kind)
+        raise ValueError(f"{rule}: {name}: {error}; it is one of {known}") from None
+
+
 class LinearRule(Rule):
     """A relevance rule given by its parts; subclasses write `parts` and nothing else.
 
@@ -94,9 +109,12 @@ class LinearRule(Rule):
 
     def __post_init__(self) -> None:
         """Check the stabiliser; names of its form and of the bias policy may be plain strings."""
-        object.__setattr__(self, "stabiliser", Stabiliser(self.stabiliser))
-        if hasattr(self, "bias"):
-            object.__setattr__(self, "bias", Bias(self.bias))
+        require_numbers(self, "epsilon")
+        require_flags(self, "block_dead")
+        for name, kind in (("stabiliser", Stabiliser), ("bias", Bias)):
+            value = getattr(self, name, None)
+            if value is not None:
+                object.__setattr__(self, name, _member(type(self).__name__, name, kind, value))
         if not (np.isfinite(float(self.epsilon)) and self.epsilon >= 0):
             raise ValueError(
                 f"{type(self).__name__}: epsilon must be finite and >= 0, got {self.epsilon}"
@@ -182,6 +200,11 @@ def _unassigned(shares: Sequence[Array | float], like: Array) -> Array:
 def positive(values: Array) -> Array:
     """Return ``max(values, 0)``."""
     return Weights.POSITIVE.of(values)
+
+
+def positive_contributions(a: Array) -> list[Term]:
+    """Return the terms ``a⁺ W⁺ + a⁻ W⁻``."""
+    return [Term(positive(a), Weights.POSITIVE), Term(negative(a), Weights.NEGATIVE)]
 
 
 def negative(values: Array) -> Array:

@@ -15,6 +15,7 @@ from alignment_theory.arrays import (
     frozen_parameter,
     is_exact,
     parameter_like,
+    require_numbers,
     scalar_like,
 )
 from alignment_theory.network import Network, Site, Trace
@@ -45,6 +46,7 @@ class DeepLift(Method):
     def __post_init__(self) -> None:
         """Check the parameters."""
         object.__setattr__(self, "baseline", frozen_parameter(self.baseline, "baseline"))
+        require_numbers(self, "tolerance")
         if not self.tolerance >= 0:
             raise ValueError(f"DeepLift: tolerance must be >= 0, got {self.tolerance}")
 
@@ -177,6 +179,11 @@ class SmoothGrad(Averaged):
     def __post_init__(self) -> None:
         """Check the noise."""
         _require_count(self.samples, "SmoothGrad: samples")
+        require_numbers(self, "noise_level")
+        if not isinstance(self.random_state, int | np.integer) or self.random_state < 0:
+            raise ValueError(
+                f"SmoothGrad: random_state must be a whole number >= 0, got {self.random_state!r}"
+            )
         if not (np.isfinite(self.noise_level) and self.noise_level >= 0):
             raise ValueError(f"SmoothGrad: noise_level must be >= 0, got {self.noise_level}")
 

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array, frozen_parameter, parameter_like, scalar_like
+from alignment_theory.arrays import (
+    Array,
+    frozen_parameter,
+    parameter_like,
+    require_flags,
+    require_numbers,
+    scalar_like,
+)
 from alignment_theory.layers import Linear
 from alignment_theory.layers.base import Weights
 from alignment_theory.network import Site
@@ -24,13 +31,9 @@ from alignment_theory.rules.lrp import (
     denominator_bias,
     negative,
     positive,
+    positive_contributions,
 )
-from alignment_theory.sources import (
-    ANDEOL_2021,
-    BACH_2015,
-    MONTAVON_2017,
-    MONTAVON_2019,
-)
+from alignment_theory.sources import ANDEOL_2021, BACH_2015, MONTAVON_2017, MONTAVON_2019
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Gamma(LinearRule):
     def __post_init__(self) -> None:
         """Check γ."""
         super().__post_init__()
+        require_numbers(self, "gamma")
+        require_flags(self, "generalised")
         if not (np.isfinite(float(self.gamma)) and self.gamma >= 0):
             raise ValueError(f"Gamma: gamma must be finite and >= 0, got {self.gamma}")
 
@@ -140,7 +145,7 @@ class ZPlus(LinearRule):
         bias = denominator_bias(site, layer, self.bias, Weights.POSITIVE)
         if not self.split_input:
             return [Part([Term(site.input, Weights.POSITIVE)], bias)]
-        return [Part(_positive_contributions(site.input), bias)]
+        return [Part(positive_contributions(site.input), bias)]
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,7 @@ class AlphaBeta(LinearRule):
     def __post_init__(self) -> None:
         """Check α and β."""
         super().__post_init__()
+        require_numbers(self, "alpha", "beta")
         if not (self.alpha >= 0 and self.beta >= 0):
             raise ValueError(
                 f"AlphaBeta: alpha and beta must be >= 0, got alpha={self.alpha}, beta={self.beta}"
@@ -182,7 +188,7 @@ class AlphaBeta(LinearRule):
         """Return the parts of positive and of negative contributions."""
         a = site.input
         supporting = Part(
-            _positive_contributions(a),
+            positive_contributions(a),
             denominator_bias(site, layer, self.bias, Weights.POSITIVE),
             1 + scalar_like(self.beta, a),
         )
@@ -290,7 +296,3 @@ class ZBox(LinearRule):
             Term(-high, Weights.NEGATIVE),
         ]
         return [Part(terms, denominator_bias(site, layer, Bias.NONE, Weights.PLAIN))]
-
-
-def _positive_contributions(a: Array) -> list[Term]:
-    return [Term(positive(a), Weights.POSITIVE), Term(negative(a), Weights.NEGATIVE)]
