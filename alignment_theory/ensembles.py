@@ -58,7 +58,7 @@ class Sphere(WeightLaw):
 
 @dataclass(frozen=True)
 class Anisotropic(WeightLaw):
-    """Rows N(0, Σ) with Σ diagonal, its entries even from `spread` to 1/`spread`, mean square σ².
+    """Rows N(0, Σ), Σ diagonal from `spread` to 1/`spread` in even ratios, scaled to mean σ².
 
     Drops the isotropy of the theorems: attributions align with Σ x, not with x.
     """
@@ -68,7 +68,7 @@ class Anisotropic(WeightLaw):
 
     def sample(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         """Draw one matrix."""
-        variances = np.linspace(self.spread, 1 / self.spread, inputs)
+        variances = np.geomspace(self.spread, 1 / self.spread, inputs)
         scales = self.sigma * np.sqrt(variances / variances.mean())
         return rng.standard_normal((outputs, inputs)) * scales
 
