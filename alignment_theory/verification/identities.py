@@ -210,6 +210,7 @@ def _ledger(label: str, attribution: Attribution, terms: Sequence[str]) -> Compa
     return Comparison(label, ledger.totals[1:], below, ledger_bounds(attribution), ledger.scale)
 
 
+LARGE_GAMMA = 2.0**40
 SCALES = (0.125, 128.0)
 """Powers of two: scaling by them is exact in floating point, so no difference is allowed."""
 
@@ -235,22 +236,27 @@ def homogeneity(
 
 
 def zplus_family(
-    subjects: Sequence[Subject], *, alpha_beta: Method | None = None, gamma_value: float = 2.0**40
+    subjects: Sequence[Subject], *, alpha_beta: Method | None = None, keep_all: bool = False
 ) -> Iterator[Comparison]:
-    """Compare αβ(1, 0), excitation backprop and γ for large γ with z⁺."""
+    """Compare αβ(1, 0), excitation backprop and γ for large γ with z⁺.
+
+    Samples where relevance meets an empty denominator break a hypothesis and are left out, unless
+    `keep_all` (a planted error) says so.
+    """
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
         zplus = attribute(trace, rule=ZPlus())
         bound = 2 * relevance_bounds(zplus)[0]
-        expected, rounding = zplus.relevance, np.where(_kept(zplus, bound), bound, np.inf)
+        kept = keep_all | _kept(zplus, bound)
+        expected, rounding = zplus.relevance, np.where(kept, bound, np.inf)
         found = attribute(trace, rule=alpha_beta or AlphaBeta(1.0, 0.0))
         yield _comparison(f"{subject.name}: αβ(1,0)", found.relevance, expected, rounding)
         excitation = attribute(trace, rule=ExcitationBackprop())
         logits = zplus.top.sum(axis=1).reshape(-1, *(1,) * (subject.inputs.ndim - 1))
         scaled = logits * excitation.relevance
         yield _comparison(f"{subject.name}: excitation backprop", scaled, expected, 2 * rounding)
-        limit = attribute(trace, rule=Gamma(gamma_value))
-        bound = rounding + 2 * relevance_bounds(limit)[0] + _gamma_bound(zplus, gamma_value)
+        limit = attribute(trace, rule=Gamma(LARGE_GAMMA))
+        bound = rounding + 2 * relevance_bounds(limit)[0] + _gamma_bound(zplus, LARGE_GAMMA)
         yield _comparison(f"{subject.name}: γ = 2^40", limit.relevance, expected, bound)
 
 

@@ -13,7 +13,8 @@ from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution, attribute
 from alignment_theory.ensembles import Anisotropic, Gaussian, Sphere, Uniform
 from alignment_theory.explicit import combined_weight
-from alignment_theory.network import Trace
+from alignment_theory.layers import Dense
+from alignment_theory.network import Network, Trace
 from alignment_theory.rules import (
     AlphaBeta,
     Deconvnet,
@@ -92,6 +93,13 @@ def _of_other_rule(rule: Method) -> Callable[[Attribution], Array]:
     return explicit
 
 
+def _without_positive_contributions(seed: int) -> Verdict:
+    weight = -np.random.default_rng(seed).uniform(0.5, 1, (4, 10))
+    subject = Subject("negative weights", Network([Dense(weight)]), np.ones((8, 10)))
+    evidence = identities.zplus_family([subject], keep_all=True)
+    return judge_comparisons("", "", evidence)
+
+
 def _identity_mutants() -> Iterator[Mutant]:
     name = "piecewise-linear"
     for error, product in (
@@ -124,6 +132,7 @@ def _identity_mutants() -> Iterator[Mutant]:
     evidence = partial(identities.zplus_family, alpha_beta=AlphaBeta(2.0, 1.0))
     yield Mutant(name, "αβ(2,1)", _compared(evidence))
     yield Mutant(name, "with biases", _compared(identities.zplus_family, bias=0.3))
+    yield Mutant(name, "without positive contributions", _without_positive_contributions)
     yield Mutant("monotone-net", "weights of any sign", _compared(identities.monotone_net))
 
 
