@@ -22,8 +22,19 @@ from alignment_theory.rules.dialects import DIALECTS, dialect
 
 if TYPE_CHECKING:
     from alignment_theory.models import digits, digits_classifier, load, save, train
-    from alignment_theory.theory import CATALOGUE, Theorem, theorem
+    from alignment_theory.theory import (
+        CATALOGUE,
+        Choice,
+        Claim,
+        Hypothesis,
+        Number,
+        Prediction,
+        Theorem,
+        Widths,
+        theorem,
+    )
     from alignment_theory.verification.any_rule import verify_rule
+    from alignment_theory.verification.own import judge
     from alignment_theory.verification.run import verify
     from alignment_theory.verification.verdict import Outcome, Verdict
 
@@ -31,8 +42,15 @@ __version__ = "0.1.0"
 
 _LATER = {
     "CATALOGUE": "theory",
+    "Choice": "theory",
+    "Claim": "theory",
+    "Hypothesis": "theory",
+    "Number": "theory",
+    "Prediction": "theory",
     "Theorem": "theory",
+    "Widths": "theory",
     "theorem": "theory",
+    "judge": "verification.own",
     "Outcome": "verification.verdict",
     "Verdict": "verification.verdict",
     "verify": "verification.run",
@@ -48,14 +66,19 @@ __all__ = [  # noqa: PLE0604
     "CATALOGUE",
     "DIALECTS",
     "Attribution",
+    "Choice",
+    "Claim",
     "Dense",
     "Flatten",
+    "Hypothesis",
     "Layer",
     "Ledger",
     "Linear",
     "Measured",
     "Network",
+    "Number",
     "Outcome",
+    "Prediction",
     "Relu",
     "Reshape",
     "Site",
@@ -63,12 +86,14 @@ __all__ = [  # noqa: PLE0604
     "Theorem",
     "Trace",
     "Verdict",
+    "Widths",
     "attribute",
     "combined_weight",
     "cosine",
     "dialect",
     "digits",
     "digits_classifier",
+    "judge",
     "layer_matrix",
     "load",
     "save",

@@ -138,3 +138,10 @@ SIMONYAN_2014 = Source(
     "Deep Inside Convolutional Networks",
     "arXiv:1312.6034",
 )
+ADEBAYO_2018 = Source(
+    "Adebayo 2018",
+    "Adebayo, Gilmer, Muelly, Goodfellow, Hardt, Kim",
+    2018,
+    "Sanity Checks for Saliency Maps",
+    "arXiv:1810.03292",
+)

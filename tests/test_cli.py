@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from typer.testing import CliRunner
 
 from alignment_theory import GuidedBackprop, Network, attribute, cli
 from alignment_theory.models import save
-from alignment_theory.verification.catalogue import Check
-from alignment_theory.verification.identities import monotone_net
-from alignment_theory.verification.judge import judge_comparisons
-from alignment_theory.verification.subjects import random_subjects
+from alignment_theory.theory import theorem
+from alignment_theory.verification import calibration
+from alignment_theory.verification.compared import OnRandom
+from alignment_theory.verification.identities import monotone_net, piecewise_linear
+from alignment_theory.verification.variants import Operator, Variant
 
 RUN = CliRunner()
 
@@ -54,15 +56,11 @@ def test_verify_prints_both_tables_and_writes_the_record(tmp_path):
     assert {row["rule"] for row in record["alignment"]} >= {"Gradient", "GuidedBackprop"}
 
 
-def unfounded(check, seed, effort, digits):
-    """Judge monotone-net on weights of any sign, where it is false."""
-    subjects = random_subjects(np.random.default_rng(seed))
-    return judge_comparisons(check.theorem, check.setting, monotone_net(subjects))
+UNFOUNDED = OnRandom(theorem("monotone-net"), "weights of any sign", monotone_net)
 
 
 def test_verify_exits_1_where_a_verdict_is_not_holds(monkeypatch):
-    changed = [Check("monotone-net", "random networks", unfounded)]
-    monkeypatch.setattr("alignment_theory.verification.run.CHECKS", changed)
+    monkeypatch.setattr("alignment_theory.verification.run.CHECKS", [UNFOUNDED])
     done = RUN.invoke(cli.app, ["verify", "monotone-net", "--workers", "1"])
     assert done.exit_code == 1
     assert "FAILS" in done.output and "witness" in done.output
@@ -79,6 +77,47 @@ def test_show_tells_all_about_a_theorem():
     output = RUN.invoke(cli.app, ["show", "exact-law"]).output
     for part in ("Hypotheses", "gaussian-weights", "Formula", "LaTeX", "Sources", "2503.11160"):
         assert part in output
+    output = RUN.invoke(cli.app, ["show", "depth-recursion"]).output
+    assert "widths such as 784,512,10" in output and "default fixed" in output
+
+
+def test_list_draws_the_graph():
+    output = RUN.invoke(cli.app, ["list", "--graph"]).output
+    assert "├── piecewise-linear" in output and "(drawn above)" in output
+
+
+def test_predict_prints_arrays():
+    command = ["predict", "depth-recursion", "widths=20,30,20,5", "rule=gradient"]
+    output = RUN.invoke(cli.app, command).output
+    assert output.startswith("0.05 0.03333333333 0.05\n")
+
+
+def test_audit_names_what_survives_and_exits_1(monkeypatch, tmp_path):
+    file = tmp_path / "audit.json"
+    right = OnRandom(theorem("monotone-net"), "as it is", monotone_net)
+    variants = (
+        Variant(Operator.HYPOTHESIS, "any sign", UNFOUNDED, "nonnegative-upper-weights"),
+        Variant(Operator.HYPOTHESIS, "signed seed", UNFOUNDED, "positive-seed"),
+    )
+    monkeypatch.setattr("alignment_theory.verification.audit.VARIANTS", variants)
+    command = ["audit", "monotone-net", "--workers", "1", "--json", str(file)]
+    done = RUN.invoke(cli.app, command)
+    assert done.exit_code == 0 and "2 of 2 refuted" in done.output, done.output
+    assert json.loads(file.read_text())["killed"] == 2
+    changed = replace(right, change=None, evidence=piecewise_linear)
+    survivor = Variant(Operator.CONSTANT, "no error at all", changed)
+    monkeypatch.setattr("alignment_theory.verification.audit.VARIANTS", (*variants, survivor))
+    done = RUN.invoke(cli.app, command)
+    assert done.exit_code == 1 and "survived: monotone-net" in done.output
+
+
+def test_audit_calibration_counts_false_alarms(monkeypatch, tmp_path):
+    kinds = {"limit, reduced": calibration.KINDS["limit, reduced"]}
+    monkeypatch.setattr(calibration, "KINDS", kinds)
+    monkeypatch.setattr(calibration.calibrate, "__defaults__", (tuple(kinds),))
+    command = ["audit", "--calibration", "--replicates", "20", "--workers", "1"]
+    done = RUN.invoke(cli.app, command)
+    assert done.exit_code == 0 and "/ 20" in done.output
 
 
 def test_predict_prints_the_number_and_its_terms():
@@ -114,6 +153,10 @@ def test_attribute_passes_parameters_to_the_rule(files):
         (["predict", "alignment-curve", "n=1", "n=2"], "n is given twice"),
         (["predict", "alignment-curve", "m=1"], "unknown parameter m"),
         (["verify", "--json", "/no/such/folder/x.json"], "there is no folder"),
+        (["verify", "--quick", "--thorough"], "either --quick or --thorough"),
+        (["audit", "nope"], "no theorem 'nope'"),
+        (["audit", "nfr-sign", "--calibration"], "leave the ids out"),
+        (["predict", "depth-recursion", "widths=3"], "at least 3 whole numbers >= 1"),
     ],
 )
 def test_bad_arguments_end_with_a_message(arguments, message, monkeypatch, capsys):

@@ -10,10 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from alignment_theory.theory import CATALOGUE
 from alignment_theory.verification.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import RenderableType
 
 _COLOURS = {
     Outcome.HOLDS: "green",
@@ -30,40 +32,66 @@ WIDE = 190
 def verdict_table(verdicts: Sequence[Verdict], width: int = WIDE) -> Table:
     """Return one row a check: what was predicted, what was seen, and what it would have caught.
 
-    Below `WIDE` columns the same is stacked in fewer columns.
+    Each row names the theorem's hypotheses, the sizes and who gathered. Below `WIDE` columns the
+    same is stacked in fewer columns.
     """
     table = Table(title="Verdicts", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    if width >= WIDE:
-        table.add_column("theorem, where", overflow="fold", min_width=28)
+    wide = width >= WIDE
+    if wide:
+        table.add_column("theorem, where", overflow="fold", min_width=26)
+        table.add_column("given; sizes; gathered by", overflow="fold", min_width=26)
         table.add_column("quantity", overflow="fold", min_width=14)
-        for head in ("predicted", "observed", "interval"):
-            table.add_column(head, justify="right", no_wrap=True)
-        table.add_column("trials (live)", justify="right")
-        table.add_column("verdict", no_wrap=True)
-        table.add_column("would have detected", overflow="fold", min_width=24)
+        heads = ["predicted", "observed", "interval", "trials (live)", "verdict"]
     else:
-        table.add_column("theorem, where; quantity; would have detected", overflow="fold")
-        heads = ("predicted\nobserved", "interval\ntrials (live)", "verdict")
-        for head in heads:
-            table.add_column(head, justify="right", no_wrap=True)
+        table.add_column("theorem, where; given; sizes; would have detected", overflow="fold")
+        heads = ["predicted\nobserved", "interval\ntrials (live)", "verdict"]
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=head != "trials (live)")
+    if wide:
+        table.add_column("would have detected", overflow="fold", min_width=24)
     for verdict in verdicts:
-        low, high = verdict.interval
-        interval = escape(f"[{number(low)}, {number(high)}]")
-        name = Text.assemble((verdict.theorem, "bold"), f"\n{verdict.setting}")
-        trials = f"{verdict.trials:,} ({verdict.live_trials:,})"
-        outcome = Text(str(verdict.outcome), style=_COLOURS[verdict.outcome])
-        detected = verdict.resolution
-        if verdict.witness:
-            detected += f"\nwitness: {verdict.witness}"
-        predicted, observed = number(verdict.predicted), number(verdict.observed)
-        if width >= WIDE:
-            cells = [verdict.quantity, predicted, observed, interval, trials]
-            table.add_row(name, *map(escape, cells[:3]), *cells[3:], outcome, escape(detected))
-        else:
-            name.append(f"\n{verdict.quantity}\n{detected}")
-            numbers = f"{predicted}\n{observed}"
-            table.add_row(name, numbers, f"{interval}\n{trials}", outcome)
+        table.add_row(*(_wide_row(verdict) if wide else _narrow_row(verdict)))
     return table
+
+
+def _wide_row(verdict: Verdict) -> "list[RenderableType]":
+    low, high = verdict.interval
+    return [
+        Text.assemble((verdict.theorem, "bold"), f"\n{verdict.setting}"),
+        escape(_circumstances(verdict)),
+        escape(verdict.quantity),
+        number(verdict.predicted),
+        number(verdict.observed),
+        escape(f"[{number(low)}, {number(high)}]"),
+        f"{verdict.trials:,} ({verdict.live_trials:,})",
+        Text(str(verdict.outcome), style=_COLOURS[verdict.outcome]),
+        escape(_detected(verdict)),
+    ]
+
+
+def _narrow_row(verdict: Verdict) -> "list[RenderableType]":
+    low, high = verdict.interval
+    words = (verdict.setting, verdict.quantity, _circumstances(verdict), _detected(verdict))
+    return [
+        Text.assemble((verdict.theorem, "bold"), *(f"\n{line}" for line in words)),
+        f"{number(verdict.predicted)}\n{number(verdict.observed)}",
+        escape(f"[{number(low)}, {number(high)}]\n{verdict.trials:,} ({verdict.live_trials:,})"),
+        Text(str(verdict.outcome), style=_COLOURS[verdict.outcome]),
+    ]
+
+
+def _circumstances(verdict: Verdict) -> str:
+    """Return the theorem's hypotheses, the sizes it was judged at and who gathered."""
+    known = CATALOGUE.get(verdict.theorem)
+    names = [hypothesis.name for hypothesis in known.hypotheses] if known else []
+    parts = [f"given {', '.join(names)}" if names else "given nothing", verdict.sizes]
+    return "; ".join(part for part in (*parts, verdict.how_gathered) if part)
+
+
+def _detected(verdict: Verdict) -> str:
+    lines = [verdict.resolution, verdict.rate]
+    lines.append(f"witness: {verdict.witness}" if verdict.witness else "")
+    return "\n".join(line for line in lines if line)
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
@@ -78,8 +106,8 @@ def alignment_table(frame: "pd.DataFrame") -> Table:
     images, networks = (int(frame[name].iloc[0]) for name in ("images", "networks"))
     title = (
         "Alignment: root mean square of cos(g_l, a_l)\n"
-        f"each cell: trained ({images} images), random ({networks} networks), leading-order "
-        "prediction\nfor random; 95 % confidence intervals; – where no theory is stated"
+        f"each cell: trained ({images} images), random ({networks} networks), predicted "
+        "for\nrandom (to order 1/width); 95 % confidence intervals; – where no theory is stated"
     )
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("rule")

@@ -6,6 +6,7 @@ images (trained) or over networks (random): theory predicts the mean of cos², w
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,15 +26,15 @@ from alignment_theory.rules import (
     RectGrad,
     ZPlus,
 )
-from alignment_theory.theory import depth
+from alignment_theory.theory.depth_prediction import predict_depth
+from alignment_theory.theory.zplus import predict_zplus
 from alignment_theory.threads import one_blas_thread
 from alignment_theory.verification.betting import confidence_interval
-from alignment_theory.verification.trials import generators
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Profile = Callable[[Sequence[int]], list[float]]
+Profile = Callable[[Sequence[int]], Array]
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,23 @@ class Row:
 
 
 RECTGRAD_Q = 80.0
+
+
+def _through_depth(rule: str, widths: Sequence[int]) -> Array:
+    return np.asarray(predict_depth(rule, widths, RECTGRAD_Q).value)
+
+
+def _of_zplus(widths: Sequence[int]) -> Array:
+    """Predict for inputs with independent uniform entries, which images are not."""
+    return np.array([predict_zplus(widths, level).value for level in range(len(widths) - 1)])
+
+
 ROWS = (
-    Row(Gradient(), depth.gradient_profile),
-    Row(Deconvnet(), depth.deconvnet_profile),
-    Row(GuidedBackprop(), depth.guided_profile),
-    Row(RectGrad(RECTGRAD_Q), lambda widths: depth.rectgrad_profile(widths, RECTGRAD_Q)),
-    Row(ZPlus(), depth.zplus_profile),
+    Row(Gradient(), partial(_through_depth, "gradient")),
+    Row(Deconvnet(), partial(_through_depth, "deconvnet")),
+    Row(GuidedBackprop(), partial(_through_depth, "guided")),
+    Row(RectGrad(RECTGRAD_Q), partial(_through_depth, "rectgrad")),
+    Row(ZPlus(), _of_zplus),
     Row(AlphaBeta(2.0, 1.0)),
 )
 CONFIDENCE = 0.95
@@ -108,7 +120,8 @@ def _random(
     """Return the alignment of every row on random networks, (levels, networks) each."""
     columns: list[list[Measured]] = [[] for _ in rows]
     sequence = np.random.SeedSequence(seed, spawn_key=(1,))
-    for index, rng in enumerate(generators(sequence, networks)):
+    for index, child in enumerate(sequence.spawn(networks)):
+        rng = np.random.default_rng(child)
         network = random_mlp(tuple(widths), rng=rng)
         place = index % len(data.test_labels)
         trace = network.forward(data.test_inputs[place])

@@ -1,12 +1,18 @@
 """The theorems: statements, hypotheses, formulas and predictions. Nothing here runs a network."""
 
 from alignment_theory.theory.bounds import BOUNDS
+from alignment_theory.theory.depth_laws import DEPTH_LAWS
 from alignment_theory.theory.identities import IDENTITIES
 from alignment_theory.theory.laws import LAW_THEOREMS
-from alignment_theory.theory.theorem import Claim, Hypothesis, Parameter, Prediction, Theorem
+from alignment_theory.theory.one_layer import ONE_LAYER
+from alignment_theory.theory.other_laws import OTHER_LAWS
+from alignment_theory.theory.parameters import Choice, Number, Parameter, Widths
+from alignment_theory.theory.theorem import Claim, Hypothesis, Prediction, Theorem
 
 CATALOGUE: dict[str, Theorem] = {
-    theorem.id: theorem for theorem in (*IDENTITIES, *BOUNDS, *LAW_THEOREMS)
+    theorem.id: theorem
+    for group in (IDENTITIES, BOUNDS, LAW_THEOREMS, ONE_LAYER, OTHER_LAWS, DEPTH_LAWS)
+    for theorem in group
 }
 
 
@@ -17,4 +23,15 @@ def theorem(identifier: str) -> Theorem:
     return CATALOGUE[identifier]
 
 
-__all__ = ["CATALOGUE", "Claim", "Hypothesis", "Parameter", "Prediction", "Theorem", "theorem"]
+__all__ = [
+    "CATALOGUE",
+    "Choice",
+    "Claim",
+    "Hypothesis",
+    "Number",
+    "Parameter",
+    "Prediction",
+    "Theorem",
+    "Widths",
+    "theorem",
+]

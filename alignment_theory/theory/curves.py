@@ -7,13 +7,22 @@ taking expectations gives the limit, the 1/n term and the 1/n² term: the predic
 the first two, and twice the third is the stated remainder.
 """
 
+from collections.abc import Callable
 from functools import cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from alignment_theory.theory.moments import LAWS, CoefficientLaw, s
+from alignment_theory.arrays import Array
+from alignment_theory.theory.moments import (
+    LAWS,
+    MAXIMUM_MOMENTS,
+    CoefficientLaw,
+    maximum_moments,
+    s,
+)
 from alignment_theory.theory.theorem import Prediction
 
 n, d, kappa = sp.symbols("n d kappa", positive=True)
@@ -112,29 +121,35 @@ def corrections(name: str) -> tuple[sp.Expr, sp.Expr]:
 
 
 @cache
-def _compiled(name: str) -> "tuple[object, ...]":
+def _compiled(name: str) -> tuple[Callable[..., Any], ...]:
     law = LAWS[name]
+    arguments = (n, d, s, *MAXIMUM_MOMENTS)
     return tuple(
-        sp.lambdify((n, d, s), expression.subs(kappa, law.kappa), "scipy")
+        sp.lambdify(arguments, expression.subs(kappa, law.kappa), "scipy")
         for expression in (limit(), *corrections(name), (1 - law.live) ** n)
     )
 
 
-def predict_curve(coefficients: str, n: int, d: int, s: float) -> Prediction:
+def predict_curve(
+    coefficients: str, n: float | Array, d: float | Array, s: float | Array = 0.0, p: int = 2
+) -> Prediction:
     """Return E cos² of one layer with n neurons and d inputs, to first order beyond the limit.
 
     The remainder is twice the 1/n² term, and the probability that all coefficients are 0 (cos² is
     undefined then, and whether such draws are left out or counted as 0 changes the mean by less).
+    For pooled laws n counts the pools and p the neurons of each.
     """
-    if s and coefficients != "top":
+    if np.any(s) and coefficients != "top":
         raise ValueError(f'alignment-curve: s is the threshold of "top"; {coefficients} has none')
-    terms = _compiled(coefficients)
+    moments = maximum_moments(p) if LAWS[coefficients].pooled else (0.0,) * len(MAXIMUM_MOMENTS)
     with np.errstate(all="ignore"):
-        value, first, second, dead = (float(term(n, d, s)) for term in terms)  # type: ignore[operator]
+        value, first, second, dead = (term(n, d, s, *moments) for term in _compiled(coefficients))
     parts = {"limit": value, "1/n term": first, "1/n² term": second, "P(all c = 0)": dead}
-    return Prediction(value + first, 2 * abs(second) + dead, parts)
+    return Prediction(value + first, 2 * np.abs(second) + dead, parts)
 
 
-def kappa_of(coefficients: str, s: float = 0.0) -> float:
-    """Return κ of a coefficient law (threshold s only for "top")."""
-    return float(LAWS[coefficients].kappa.subs(LAWS["top"].threshold, s))
+def kappa_of(coefficients: str, s: float = 0.0, p: int = 2) -> float:
+    """Return κ of a coefficient law (threshold s only for "top", pool size p where pooled)."""
+    law = LAWS[coefficients]
+    moments = dict(zip(MAXIMUM_MOMENTS, maximum_moments(p), strict=True)) if law.pooled else {}
+    return float(law.kappa.subs({LAWS["top"].threshold: s, **moments}))

@@ -11,19 +11,23 @@ from alignment_theory.sources import (
     ZHANG_2018,
     ZHENG_2025,
 )
+from alignment_theory.theory.conditions import (
+    BIAS_FREE,
+    MONOTONE,
+    NONZERO_DENOMINATORS,
+    POSITIVE_PART,
+    POSITIVE_SEED,
+    RELU,
+)
 from alignment_theory.theory.theorem import Claim, Hypothesis, Theorem
 
-RELU = Hypothesis("relu", "the switches are ReLUs, with one mask per input")
-BIAS_FREE = Hypothesis("bias-free", "no layer has a bias")
-NONNEGATIVE_INPUT = Hypothesis("nonnegative-input", "every input entry is >= 0")
-POSITIVE_PART = Hypothesis(
-    "positive-contributions", "every unit that has relevance has a positive contribution, W⁺ a > 0"
+GATED = Hypothesis(
+    "gated", "a rule passes on multiples of what arrives, unit by unit: c_l = 0 where g_l = 0"
 )
-NONZERO_DENOMINATORS = Hypothesis(
-    "nonzero-denominators", "no pre-activation is exactly 0 where relevance arrives"
+UNSTABILISED = Hypothesis("unstabilised", "denominators are left as they are, ε = 0")
+NONNEGATIVE_ACTIVATIONS = Hypothesis(
+    "nonnegative-activations", "what enters a linear layer is >= 0, the input included"
 )
-MONOTONE = Hypothesis("nonnegative-upper-weights", "all weights above layer 1 are >= 0")
-POSITIVE_SEED = Hypothesis("positive-seed", "the relevance at the output is >= 0")
 
 
 def _matrix(name: str) -> sp.MatrixSymbol:
@@ -85,8 +89,9 @@ COMBINED_WEIGHT = Theorem(
     "combined-weight",
     "Every attribution is a masked product of weights",
     "g_0 = W_1ᵀ G_1 W_2ᵀ G_2 ... W_Lᵀ e_k with the gates G_l = diag(c_l / g_l) frozen at this "
-    "input; for relevance rules the rule's own matrix stands for W_lᵀ.",
-    (RELU,),
+    "input (0 where nothing arrives), whatever the switches; for relevance rules the rule's own "
+    "matrix stands for W_lᵀ.",
+    (GATED,),
     Claim.IDENTITY,
     _combined_weight,
     (ZHENG_2025,),
@@ -107,9 +112,10 @@ CONSERVATION = Theorem(
     "conservation",
     "Relevance is kept, and every leak has a name",
     "The sum of relevance above a layer minus the sum below it is bias + stabiliser + empty "
-    "denominators + threshold + padding; for z⁺, αβ (α - β = 1), γ, z^B, w² and flat without "
-    "stabiliser, bias-free linear layers with non-empty denominators lose nothing.",
-    (RELU,),
+    "denominators + threshold + padding, in any network. Without biases and stabilisers z⁺, αβ "
+    "(α - β = 1), γ, z^B, w² and flat lose relevance only to empty denominators, and w² and flat "
+    "also to dead units.",
+    (BIAS_FREE, UNSTABILISED),
     Claim.IDENTITY,
     _conservation,
     (BACH_2015, MONTAVON_2017, MONTAVON_2019),
@@ -129,9 +135,9 @@ HOMOGENEITY = Theorem(
 ZPLUS_FAMILY = Theorem(
     "zplus-family",
     "One rule under four names",
-    "On non-negative inputs of bias-free networks z⁺ = αβ(1, 0) = excitation backprop (times its "
-    "seed) = the limit of the γ rule as γ → ∞.",
-    (RELU, BIAS_FREE, NONNEGATIVE_INPUT, POSITIVE_PART),
+    "Where all activations are >= 0 and no layer has a bias, z⁺ = αβ(1, 0) = excitation backprop "
+    "(times its seed) = the limit of the γ rule as γ → ∞.",
+    (BIAS_FREE, NONNEGATIVE_ACTIVATIONS, POSITIVE_PART),
     Claim.IDENTITY,
     _zplus_family,
     (BACH_2015, MONTAVON_2017, ZHANG_2018, MONTAVON_2019),
@@ -139,8 +145,9 @@ ZPLUS_FAMILY = Theorem(
 MONOTONE_NET = Theorem(
     "monotone-net",
     "Without negative weights Guided Backprop filters nothing",
-    "If all weights above layer 1 are >= 0, Guided Backprop equals the gradient.",
-    (RELU, MONOTONE, POSITIVE_SEED),
+    "If all weights above layer 1 and the relevance at the output are >= 0, no negative relevance "
+    "meets a switch and Guided Backprop equals the gradient.",
+    (MONOTONE, POSITIVE_SEED),
     Claim.IDENTITY,
     _monotone,
     (ZHENG_2025,),

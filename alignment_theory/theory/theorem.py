@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import Any
 
+import numpy as np
+import sympy as sp
+
+from alignment_theory.arrays import Array
 from alignment_theory.sources import Source
-
-if TYPE_CHECKING:
-    import sympy
+from alignment_theory.theory.parameters import Parameter
 
 
 class Claim(StrEnum):
@@ -43,60 +46,27 @@ class Hypothesis:
     text: str
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A named argument of a prediction: its meaning, its default and its smallest value."""
-
-    name: str
-    meaning: str
-    default: float | str | None = None
-    minimum: float | None = None
-    choices: tuple[str, ...] = ()
-    whole: bool = False
-
-    def parse(self, theorem: str, value: object) -> float | int | str:
-        """Return a checked value; text is read as a number where a number is wanted."""
-        where = f"{theorem}: {self.name}"
-        if self.choices:
-            if value not in self.choices:
-                raise ValueError(f"{where} must be one of {', '.join(self.choices)}, got {value!r}")
-            return str(value)
-        try:
-            number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise ValueError(f"{where} ({self.meaning}) must be a number, got {value!r}") from None
-        if not abs(number) < float("inf"):
-            raise ValueError(f"{where} ({self.meaning}) must be finite, got {value!r}")
-        if self.minimum is not None and number < self.minimum:
-            raise ValueError(f"{where} ({self.meaning}) must be >= {self.minimum}, got {value}")
-        if self.whole:
-            if number != int(number):
-                raise ValueError(f"{where} ({self.meaning}) must be a whole number, got {value}")
-            return int(number)
-        return number
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prediction:
-    """A predicted number; for a limit also where it comes from.
+    """A predicted number, or an array of them; for a limit also where it comes from.
 
     Attributes
     ----------
-    value : float
+    value : float or array
         The prediction at the given sizes.
-    remainder : float
+    remainder : float or array
         Size of the terms left out (0 for exact statements).
     terms : mapping
-        Named pieces, for instance the limit and the finite-size correction.
+        Named pieces, for instance "limit" and "1/n term", whose sum is the value.
     """
 
-    value: float
-    remainder: float = 0.0
-    terms: Mapping[str, float] = field(default_factory=dict)
+    value: float | Array
+    remainder: float | Array = 0.0
+    terms: Mapping[str, float | Array] = field(default_factory=dict)
 
     def __float__(self) -> float:
         """Return the value."""
-        return self.value
+        return float(self.value)
 
 
 @dataclass(frozen=True)
@@ -109,8 +79,9 @@ class Theorem:
     statement : str
         In plain language with the notation of the package docstring.
     hypotheses : tuple of Hypothesis
+        Each is needed: the catalogue holds a case without it in which the claim is refuted.
     claim : Claim
-    formula : callable returning a SymPy expression
+    formula : SymPy expression, or callable returning one
         The formula, written once; text, LaTeX and predictions come from it.
     sources : tuple of Source
     uses : tuple of str
@@ -118,7 +89,8 @@ class Theorem:
     parameters : tuple of Parameter
         Arguments of `predict`; empty where the theorem relates arrays.
     evaluate : callable, optional
-        From checked parameters to a Prediction.
+        From checked parameters to a Prediction, where it takes more than the right-hand side of
+        the formula (which is what is evaluated without it, its symbols being the parameters).
     """
 
     id: str
@@ -126,21 +98,23 @@ class Theorem:
     statement: str
     hypotheses: tuple[Hypothesis, ...]
     claim: Claim
-    formula: "Callable[[], sympy.Basic]"
-    sources: tuple[Source, ...]
+    formula: sp.Basic | Callable[[], sp.Basic]
+    sources: tuple[Source, ...] = ()
     uses: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     evaluate: Callable[..., Prediction] | None = None
 
     def predict(self, **parameters: object) -> Prediction:
-        """Return the predicted number for given parameters (numbers, or text that reads as one).
+        """Return the prediction for given parameters (numbers, arrays, or text that reads as one).
+
+        Arrays are broadcast against each other where the formula has closed form.
 
         Raises
         ------
         ValueError
             For unknown, missing or inadmissible parameters, and for theorems that relate arrays.
         """
-        if self.evaluate is None:
+        if not self.parameters:
             raise ValueError(
                 f"{self.id} relates arrays of one network, so no number follows from parameters; "
                 "judge it with verify"
@@ -157,19 +131,41 @@ class Theorem:
             if value is None:
                 raise ValueError(f"{self.id}: parameter {name} ({parameter.meaning}) is missing")
             values[name] = parameter.parse(self.id, value)
-        prediction = self.evaluate(**values)
-        if not abs(prediction.value) < float("inf"):
+        prediction = (self.evaluate or self._right_hand_side)(**values)
+        if not np.isfinite(prediction.value).all():
             raise ValueError(f"{self.id}: the prediction is not finite for {values}")
         return prediction
 
+    def expression(self) -> sp.Basic:
+        """Return the formula."""
+        return self.formula if isinstance(self.formula, sp.Basic) else self.formula()
+
     def latex(self) -> str:
         """Return the formula in LaTeX."""
-        from sympy import latex
-
-        return str(latex(self.formula()))
+        return str(sp.latex(self.expression()))
 
     def text(self) -> str:
         """Return the formula as readable text."""
-        from sympy import pretty
+        return str(sp.pretty(self.expression(), use_unicode=True, wrap_line=False))
 
-        return str(pretty(self.formula(), use_unicode=True, wrap_line=False))
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields without the compiled formula, which cannot travel."""
+        return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
+
+    @cached_property
+    def _compiled(self) -> Callable[..., Any]:
+        formula = self.expression()
+        if not isinstance(formula, sp.Eq):
+            raise ValueError(f"{self.id}: expected a formula of the form Eq(quantity, value)")
+        symbols = {str(symbol): symbol for symbol in formula.rhs.free_symbols}
+        missing = sorted(set(symbols) - {parameter.name for parameter in self.parameters})
+        if missing:
+            raise ValueError(f"{self.id}: the formula's {', '.join(missing)} is no parameter")
+        arguments = [symbols.get(p.name, sp.Symbol(p.name)) for p in self.parameters]
+        compiled: Callable[..., Any] = sp.lambdify(arguments, formula.rhs, "scipy")
+        return compiled
+
+    def _right_hand_side(self, **values: object) -> Prediction:
+        with np.errstate(all="ignore"):
+            value = self._compiled(*(values[parameter.name] for parameter in self.parameters))
+        return Prediction(value if np.ndim(value) else float(value))

@@ -8,7 +8,7 @@ from alignment_theory.attribution import Attribution, attribute
 from alignment_theory.rules import Method
 from alignment_theory.rules.base import Form
 from alignment_theory.verification import bounds, identities
-from alignment_theory.verification.judge import Comparison, judge_comparisons
+from alignment_theory.verification.comparisons import Comparison, judge_comparisons
 from alignment_theory.verification.subjects import Subject, random_subjects
 from alignment_theory.verification.verdict import Verdict
 

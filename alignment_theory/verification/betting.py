@@ -13,13 +13,14 @@ adapts to the variance and depends on the past only. Fractions are of the larges
 betted against and the means that survive form an interval. Plug-in bets (aGRAPA) lack that.
 """
 
-from math import ceil, inf, isfinite, log, log2
+from math import ceil, exp, inf, isfinite, log
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignment_theory.arrays import as_array
+from alignment_theory.kernels.betting import LEAST_MEAN, greatest_log_capital, greatest_refuted
 
 FloatArray = NDArray[np.float64]
 Side = Literal["greater", "less"]
@@ -30,6 +31,7 @@ Agreement = Literal["HOLDS", "FAILS", "INCONCLUSIVE"]
 # 4**11 draws. Weights prefer the large fractions, which win where the variance is small.
 _RUNGS = np.arange(12)
 _FRACTIONS = 0.99 * 0.5**_RUNGS
+_WEIGHTS = 1 / (1 + _RUNGS) / np.sum(1 / (1 + _RUNGS))
 _LOG_WEIGHTS = -np.log1p(_RUNGS) - log(float(np.sum(1 / (1 + _RUNGS))))
 
 
@@ -63,13 +65,7 @@ def betting_log_capital(
         For an empty sample, a value outside [low, high] or not finite (naming value and index), a
         range without width, a mean that is not finite, or an unknown alternative.
     """
-    outcomes = _outcomes(sample, low, high)
-    scaled = (as_array(mean, "mean", np.float64) - low) / (high - low)
-    if alternative not in ("greater", "less"):
-        raise ValueError(f"alternative: expected 'greater' or 'less', got {alternative!r}")
-    if alternative == "less":
-        outcomes, scaled = 1 - outcomes, 1 - scaled
-    return _log_capital(outcomes, scaled)
+    return _log_capital(*_bets(sample, mean, low, high, alternative))
 
 
 def betting_p_value(
@@ -91,8 +87,8 @@ def betting_p_value(
         greater = betting_p_value(values, mean, low=low, high=high, alternative="greater")
         less = betting_p_value(values, mean, low=low, high=high, alternative="less")
         return min(1.0, 2 * min(greater, less))
-    capital = betting_log_capital(values, mean, low=low, high=high, alternative=alternative)
-    return float(np.exp(-max(0.0, capital.max())))
+    outcomes, scaled = _bets(values, mean, low, high, alternative)
+    return exp(-max(0.0, _greatest_log_capital(outcomes, scaled.item())))
 
 
 def confidence_limits(
@@ -102,9 +98,9 @@ def confidence_limits(
 
     The interval holds every mean that neither one-sided betting test has rejected at alpha/2, at
     this draw or an earlier one (running intersection), so it covers the true mean at all sample
-    sizes at once with probability at least ``1 - alpha``. Ends are found by bisection and lie
-    outward of the exact ones by ``2**-12 / n`` to ``2**-10 / n`` of the range, for rounding: far
-    less than the interval is wide.
+    sizes at once with probability at least ``1 - alpha``. Ends are found on a grid and lie outward
+    of the exact ones by ``2**-12 / n`` to ``2**-10 / n`` of the range, for rounding (enough up to
+    ``2**25`` draws): far less than the interval is wide.
     Where the draws drift, no constant mean may survive: then ``lower > upper``.
 
     Parameters
@@ -240,16 +236,38 @@ def _log_add(first: FloatArray, second: FloatArray) -> FloatArray:
     return total
 
 
+def _greatest_log_capital(outcomes: FloatArray, mean: float) -> float:
+    """Return ``_log_capital(outcomes, mean).max()`` of one sample, fast."""
+    if mean >= LEAST_MEAN:
+        return greatest_log_capital(outcomes, mean, _FRACTIONS, _WEIGHTS)[0]
+    return float(_log_capital(outcomes, np.array(mean)).max())
+
+
 def _least_kept(outcomes: FloatArray, threshold: float) -> FloatArray:
-    """Return a mean just below every one whose capital stays under the threshold."""
-    steps = ceil(log2(outcomes.shape[-1])) + 11
-    rejected, kept = np.zeros(outcomes.shape[:-1]), np.ones(outcomes.shape[:-1])
-    for _ in range(steps):
-        middle = (rejected + kept) / 2
-        lost = _log_capital(outcomes, middle).max(axis=-1) >= threshold
-        rejected, kept = np.where(lost, middle, rejected), np.where(lost, kept, middle)
-    # Stepping outward by s multiplies a log capital by at least 1 + s: far more than it is rounded.
-    return np.maximum(rejected - 2.0**-steps, 0.0)
+    """Return for each sample a mean just below every one whose capital stays under the threshold.
+
+    One cell below the greatest refuted mean, for rounding. Stepping down by s multiplies a log
+    capital by ``1 + s`` or more and, where the capital is at least 2 after t draws, adds
+    ``s t f / 8`` or more, f the least fraction: ``2**-27 t / n`` here. Rounding moves it by some
+    ``(2 t + 11) 2**-53`` and a relative ``2**-53``.
+    """
+    samples = outcomes.reshape(-1, outcomes.shape[-1])
+    ends = np.empty(len(samples))
+    for row, draws in enumerate(samples):
+        refuted, cell = greatest_refuted(draws, threshold, _FRACTIONS, _WEIGHTS)
+        ends[row] = max(refuted - cell, 0.0)
+    return ends.reshape(outcomes.shape[:-1])
+
+
+def _bets(
+    sample: ArrayLike, mean: ArrayLike, low: float, high: float, alternative: Side
+) -> tuple[FloatArray, FloatArray]:
+    """Return sample and mean scaled to [0, 1] and turned to the side bet on, or ValueError."""
+    outcomes = _outcomes(sample, low, high)
+    scaled = (as_array(mean, "mean", np.float64) - low) / (high - low)
+    if alternative not in ("greater", "less"):
+        raise ValueError(f"alternative: expected 'greater' or 'less', got {alternative!r}")
+    return (outcomes, scaled) if alternative == "greater" else (1 - outcomes, 1 - scaled)
 
 
 def _single(sample: ArrayLike) -> FloatArray:

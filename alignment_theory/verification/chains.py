@@ -1,60 +1,83 @@
 """Evidence for the exact law: every backward step of a random network turned into a p-value."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 
+from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution, attribute
-from alignment_theory.ensembles import Gaussian, WeightLaw
+from alignment_theory.ensembles import Ensemble, Gaussian, WeightLaw
 from alignment_theory.layers import Linear
 from alignment_theory.network import Network
 from alignment_theory.rules import GuidedBackprop, Method
+from alignment_theory.verification.samplers import Sampler
+
+Target = Literal["first", "largest", "heaviest row"]
 
 
-@dataclass(frozen=True, eq=False)
-class Chain:
-    """A random ReLU network of given widths (input first), run on random or given inputs.
+@dataclass(frozen=True)
+class StepPValues(Sampler):
+    """One p-value a linear layer of a random ReLU network, NaN where all coefficients are 0.
 
-    ``degrees`` is what is added to the law's d - 1 degrees of freedom (0 where the law is right).
+    ``F(‖g_⊥‖² / (σ²‖c‖²))``, F the distribution function of χ²(d - 1) and g_⊥ what is left of
+    g_{l-1} across a_{l-1}.
+
+    Attributes
+    ----------
+    rule : Method
+    law : WeightLaw
+    sigma : float
+        The standard deviation of an entry that F is told.
+    bias : float
+        Of every neuron.
+    degrees : int
+        Added to the d - 1 degrees of freedom (0 where the law is right).
+    target : {"first", "largest", "heaviest row"}
+        The output explained: a fixed one, the largest logit, or the one whose weights are largest
+        (which breaks `sees-z-only`).
+    signs : tuple of int
+        (1,) for the p-values themselves; (1, -1) for the differences modulo 1 of adjacent ones, and
+        so on: these are uniform too if the p-values are independent, and dependence between layers
+        shows in them (in differences if it is positive, in sums if negative).
+    tied : bool
+        Whether all hidden layers of one shape have one matrix.
+    zero_input : bool
+        Whether x is 0.
     """
 
-    widths: tuple[int, ...]
     rule: Method = GuidedBackprop()  # noqa: RUF009
     law: WeightLaw = Gaussian()  # noqa: RUF009
     sigma: float = 1.0
     bias: float = 0.0
     degrees: int = 0
-    target: int | None = 0
+    target: Target = "first"
+    signs: tuple[int, ...] = (1,)
+    tied: bool = False
+    zero_input: bool = False
 
-    def run(self, rng: np.random.Generator) -> Attribution:
-        """Draw a network and an input and attribute one output."""
-        weights = [
-            self.law.sample(outputs, inputs, rng) for inputs, outputs in pairwise(self.widths)
-        ]
-        biases = [np.full(len(weight), self.bias) for weight in weights] if self.bias else None
-        inputs = rng.standard_normal(self.widths[0])
-        return attribute(Network.mlp(weights, biases), inputs, rule=self.rule, target=self.target)
+    def draw(self, rng: np.random.Generator, count: int, **parameters: Any) -> Array:
+        """Return the p-values (count, layers), input side first, for given `widths`."""
+        widths = parameters["widths"]
+        values = np.array([self._trial(rng, widths) for _ in range(count)])
+        if self.signs == (1,):
+            return values
+        windows = np.lib.stride_tricks.sliding_window_view(values, len(self.signs), axis=1)
+        combined: Array = (windows @ np.array(self.signs)) % 1.0
+        return combined
 
-    def draw_joint(self, rng: np.random.Generator) -> Sequence[float]:
-        """Return the sums modulo 1 of the p-values of adjacent layers.
+    def _trial(self, rng: np.random.Generator, widths: tuple[int, ...]) -> list[float]:
+        weights, biases = Ensemble(self.law, self.bias, self.tied).sample(widths, rng)
+        inputs = np.zeros(widths[0]) if self.zero_input else rng.standard_normal(widths[0])
+        targets = {"first": 0, "largest": None}
+        heaviest = int((weights[-1] ** 2).sum(axis=1).argmax())
+        target = targets.get(self.target, heaviest)
+        network = Network.mlp(weights, biases)
+        return self._p_values(attribute(network, inputs, rule=self.rule, target=target))
 
-        They are i.i.d. uniform if the p-values are; dependence between layers shows in them.
-        """
-        values = np.array(self.draw(rng))
-        sums: list[float] = ((values[1:] + values[:-1]) % 1.0).tolist()
-        return sums
-
-    def draw(self, rng: np.random.Generator) -> Sequence[float]:
-        """Return one p-value a linear layer, NaN where all coefficients are 0, input first.
-
-        ``F(‖g_⊥‖² / (σ²‖c‖²))``, F the distribution function of χ²(d - 1), g_⊥ what is left of
-        g_{l-1} across a_{l-1}; σ is the law's standard deviation of an entry.
-        """
+    def _p_values(self, attribution: Attribution) -> list[float]:
         from scipy.special import chdtr
 
-        attribution = self.run(rng)
         values = []
         for index, site in enumerate(attribution.trace.sites):
             if not isinstance(site.layer, Linear):

@@ -10,7 +10,6 @@ import numpy as np
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution, attribute
 from alignment_theory.explicit import combined_weight
-from alignment_theory.layers import Linear
 from alignment_theory.network import Trace
 from alignment_theory.rounding import (
     contribution_bounds,
@@ -43,7 +42,12 @@ from alignment_theory.rules import (
     ZPlus,
 )
 from alignment_theory.rules.base import LEDGER_TERMS
-from alignment_theory.verification.judge import Comparison
+from alignment_theory.verification.comparisons import Comparison
+from alignment_theory.verification.identity_bounds import (
+    gamma_limit_bound,
+    kept_samples,
+    smallest_denominator,
+)
 from alignment_theory.verification.subjects import Subject
 
 SIGNAL_RULES: tuple[Method, ...] = (Gradient(), Deconvnet(), GuidedBackprop(), RectGrad(80))
@@ -131,7 +135,12 @@ def combined_weights(
             yield _comparison(f"{subject.name}: {rule.name}", fast, product, bound)
 
 
-def lrp0(subjects: Sequence[Subject]) -> Iterator[Comparison]:
+def lrp0(
+    subjects: Sequence[Subject],
+    *,
+    expected_by: Method = InputTimesGradient(),  # noqa: B008
+    found_by: Method = LRP0(),  # noqa: B008
+) -> Iterator[Comparison]:
     """Compare LRP-0, DeepLIFT and ε-LRP for small ε with input times gradient.
 
     LRP-0 divides by denominators that equal the recorded activations up to the error that its own
@@ -140,18 +149,18 @@ def lrp0(subjects: Sequence[Subject]) -> Iterator[Comparison]:
     """
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
-        gradient = attribute(trace, rule=InputTimesGradient(), seed="unit")
+        gradient = attribute(trace, rule=expected_by, seed="unit")
         size = np.abs(subject.inputs)
         step = gamma(4, trace.network.dtype) * size * np.abs(gradient.batched[0])
         expected = gradient.relevance
         base = size * relevance_bounds(gradient)[0] + step
-        zero = attribute(trace, rule=LRP0())
+        zero = attribute(trace, rule=found_by)
         rounding = base + 2 * relevance_bounds(zero)[0]
         yield _comparison(f"{subject.name}: LRP-0", zero.relevance, expected, rounding)
         lift = attribute(trace, rule=DeepLift(0.0, tolerance=0.0))
         yield _comparison(f"{subject.name}: DeepLIFT", lift.relevance, expected, 3 * rounding)
         magnitude = contribution_bounds(zero)[0]
-        smallest = _smallest_denominator(trace, zero.targets)
+        smallest = smallest_denominator(trace, zero.targets)
         for factor in (1e-3, 1e-6) if np.isfinite(smallest).any() else ():
             epsilon = factor * float(smallest.min())
             found = attribute(trace, rule=Epsilon(epsilon))
@@ -162,31 +171,19 @@ def lrp0(subjects: Sequence[Subject]) -> Iterator[Comparison]:
             yield _comparison(label, found.relevance, expected, bound)
 
 
-def _smallest_denominator(trace: Trace, targets: Array) -> Array:
-    """Return per sample the least |z| > 0 among active units and the explained logit.
-
-    Infinite where the network is dead: no relevance meets a denominator there.
-    """
-    rows = np.arange(trace.batch_size)
-    logits = np.abs(trace.sites[-1].output[rows, targets])
-    smallest = np.where(logits > 0, logits, np.inf)
-    for site in trace.switch_sites:
-        active = np.where(site.input > 0, site.input, np.inf).min(axis=1)
-        smallest = np.minimum(smallest, active)
-    return smallest
-
-
 def conservation(
     subjects: Sequence[Subject],
     *,
     rules: Sequence[Method] = ALL_RULES,
     conserving: Sequence[Method] = CONSERVING,
     terms: Sequence[str] = LEDGER_TERMS,
+    free_only: bool = True,
 ) -> Iterator[Comparison]:
     """Compare the sums of relevance above and below every layer, less the named losses.
 
-    Bias-free, the rules that keep relevance (`conserving`) are also compared without any loss but
-    those that the statement allows for (empty denominators and dead units).
+    Bias-free (with biases too unless `free_only`), the rules that keep relevance (`conserving`) are
+    also compared without any loss but those that the statement allows for (empty denominators and
+    dead units).
     """
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
@@ -195,7 +192,7 @@ def conservation(
             if attribution.runs:
                 continue
             yield _ledger(f"{subject.name}: {rule.name}", attribution, terms)
-        if subject.bias_free:
+        if subject.bias_free or not free_only:
             for rule in conserving:
                 attribution = attribute(trace, rule=rule)
                 label = f"{subject.name}: {rule.name}, no other leak"
@@ -211,16 +208,20 @@ def _ledger(label: str, attribution: Attribution, terms: Sequence[str]) -> Compa
 
 
 LARGE_GAMMA = 2.0**40
+SCALING: tuple[Method, ...] = (LRP0(), ZPlus(), AlphaBeta(2.0, 1.0), Gamma(), WSquare(), Flat())
 SCALES = (0.125, 128.0)
 """Powers of two: scaling by them is exact in floating point, so no difference is allowed."""
 
 
 def homogeneity(
-    subjects: Sequence[Subject], *, rules: Sequence[Method] = SIGNAL_RULES
+    subjects: Sequence[Subject], *, rules: Sequence[Method] = SIGNAL_RULES, degree: int = 1
 ) -> Iterator[Comparison]:
-    """Compare attributions of s x with those of x, bit for bit."""
+    """Compare attributions of s x with those of x, bit for bit.
+
+    Seeded with the logit, relevance scales by s to the power of `degree` (1).
+    """
     cases: list[tuple[Method, str, bool]] = [(rule, "unit", False) for rule in rules]
-    for relevance_rule in (LRP0(), ZPlus(), AlphaBeta(2.0, 1.0)):
+    for relevance_rule in SCALING:
         cases += [(relevance_rule, "unit", False), (relevance_rule, "logit", True)]
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
@@ -230,69 +231,55 @@ def homogeneity(
                 before, after = (
                     attribute(t, rule=rule, seed=seed, target=0).relevance for t in (trace, other)
                 )
-                expected = scale * before if scales else before
+                expected = scale**degree * before if scales else before
                 label = f"{subject.name}: {rule.name}, {seed} seed, s = {scale:g}"
                 yield _comparison(label, after, expected, 0 * expected)
 
 
 def zplus_family(
-    subjects: Sequence[Subject], *, alpha_beta: Method | None = None, keep_all: bool = False
+    subjects: Sequence[Subject],
+    *,
+    alpha_beta: Method = AlphaBeta(1.0, 0.0),  # noqa: B008
+    keep_all: bool = False,
+    large: float = LARGE_GAMMA,
+    excitation_seed: bool = True,
 ) -> Iterator[Comparison]:
     """Compare αβ(1, 0), excitation backprop and γ for large γ with z⁺.
 
-    Samples where relevance meets an empty denominator break a hypothesis and are left out, unless
-    `keep_all` (a planted error) says so.
+    Samples where relevance meets an empty denominator break a hypothesis and are left out. Planted
+    errors: another rule for αβ(1, 0), all samples kept, a γ not so `large`, and excitation
+    backprop without its seed.
     """
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
         zplus = attribute(trace, rule=ZPlus())
         bound = 2 * relevance_bounds(zplus)[0]
-        kept = keep_all | _kept(zplus, bound)
+        kept = keep_all | kept_samples(zplus, bound)
         expected, rounding = zplus.relevance, np.where(kept, bound, np.inf)
-        found = attribute(trace, rule=alpha_beta or AlphaBeta(1.0, 0.0))
+        found = attribute(trace, rule=alpha_beta)
         yield _comparison(f"{subject.name}: αβ(1,0)", found.relevance, expected, rounding)
         excitation = attribute(trace, rule=ExcitationBackprop())
         logits = zplus.top.sum(axis=1).reshape(-1, *(1,) * (subject.inputs.ndim - 1))
-        scaled = logits * excitation.relevance
+        scaled = (logits if excitation_seed else 1) * excitation.relevance
         yield _comparison(f"{subject.name}: excitation backprop", scaled, expected, 2 * rounding)
-        limit = attribute(trace, rule=Gamma(LARGE_GAMMA))
-        bound = rounding + 2 * relevance_bounds(limit)[0] + _gamma_bound(zplus, LARGE_GAMMA)
+        limit = attribute(trace, rule=Gamma(large))
+        bound = rounding + 2 * relevance_bounds(limit)[0] + gamma_limit_bound(zplus, LARGE_GAMMA)
         yield _comparison(f"{subject.name}: γ = 2^40", limit.relevance, expected, bound)
 
 
-def _kept(zplus: Attribution, like: Array) -> Array:
-    """Tell which samples meet the hypothesis: no relevance met an empty denominator."""
-    lost = zplus.ledger.terms["empty denominator"]
-    return (lost == 0).all(axis=0).reshape(-1, *(1,) * (like.ndim - 1))
+def monotone_net(
+    subjects: Sequence[Subject],
+    *,
+    seed: float = 1.0,
+    rule: Method = GuidedBackprop(),  # noqa: B008
+) -> Iterator[Comparison]:
+    """Compare Guided Backprop with the gradient, exactly: the gates must be the same.
 
-
-def _gamma_bound(zplus: Attribution, gamma_value: float) -> Array:
-    """Return a bound on |R(γ) - R(z⁺)| at the input, carried down with the magnitudes.
-
-    With D = W⁺ a, the γ rule's matrix is ``a (W⁺ + W/γ) / (D + W a / γ)``; against ``a W⁺ / D`` its
-    error is at most ``(a |W| / D) (1 + |W| a / D) / γ`` to first order, doubled for the rest.
+    `seed` is the relevance of the largest output. Planted errors: a negative one, another rule.
     """
-    error, magnitude = np.abs(zplus.top) * 0, np.abs(zplus.top)
-    for site in reversed(zplus.trace.sites):
-        if not isinstance(site.layer, Linear):
-            error, magnitude = (v.reshape(site.input.shape) for v in (error, magnitude))
-            continue
-        weight = site.layer.matrix(site.input.shape[1:])
-        a = np.abs(site.input)
-        total = a @ np.maximum(weight, 0).T
-        safe = np.where(total > 0, total, np.inf)
-        spread = 1 + (a @ np.abs(weight).T) / safe
-        share = error / safe
-        added = magnitude * spread / safe
-        error = a * (share @ np.maximum(weight, 0)) + 2 * a * (added @ np.abs(weight)) / gamma_value
-        magnitude = a * ((magnitude / safe) @ np.maximum(weight, 0))
-    return error
-
-
-def monotone_net(subjects: Sequence[Subject]) -> Iterator[Comparison]:
-    """Compare Guided Backprop with the gradient, exactly: the gates must be the same."""
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
-        guided, gradient = (attribute(trace, rule=rule) for rule in (GuidedBackprop(), Gradient()))
-        left, right = guided.relevance, gradient.relevance
-        yield _comparison(f"{subject.name}: Guided Backprop", left, right, 0 * right)
+        top = attribute(trace, rule=Gradient()).top * seed
+        found, gradient = (attribute(trace, rule=r, seed=top) for r in (rule, Gradient()))
+        left, right = found.relevance, gradient.relevance
+        yield _comparison(f"{subject.name}: {rule.name}", left, right, 0 * right)

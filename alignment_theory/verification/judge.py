@@ -5,111 +5,21 @@ probability at most `alpha` a check (never, for identities and bounds), and a cl
 that is off by more than its margin is called HOLDS with probability at most alpha/2.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from alignment_theory.arrays import Array
 from alignment_theory.verification.betting import betting_p_value, confidence_interval, equivalence
-from alignment_theory.verification.statistics import holm, uniformity
-from alignment_theory.verification.verdict import Outcome, Verdict
+from alignment_theory.verification.statistics import holm, two_sample_ks, uniformity
+from alignment_theory.verification.verdict import LEAST_LIVE, LEAST_LIVE_SHARE, Outcome, Verdict
 
 ALPHA = 1e-6
 """Default error rate of one check."""
 
-LEAST_LIVE_SHARE = 0.2
-LEAST_LIVE = 50
-SHARPEST = 1e-3
-"""A comparison is live only where its rounding bound is below this share of its scale."""
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Two sides of an identity, computed apart, with a bound on what rounding can do.
-
-    ``low_only`` marks an inequality ``left >= right``. ``scale`` is the magnitude that differences
-    are reported relative to; entries whose scale is 0 are not live.
-    """
-
-    label: str
-    left: Array
-    right: Array
-    bound: Array
-    scale: Array
-    low_only: bool = False
-
-
-def judge_comparisons(
-    theorem: str,
-    setting: str,
-    comparisons: Iterable[Comparison],
-    settings: Mapping[str, object] | None = None,
-) -> Verdict:
-    """Judge an identity or a bound: one difference above its rounding bound refutes it.
-
-    HOLDS needs at least 50 live entries, and a fifth of all. Where there are inequalities, what is
-    reported is their least and greatest side.
-    """
-    lowest, highest = np.inf, -np.inf
-    bounds: list[Array] = []
-    trials = live = 0
-    witness = ""
-    comparisons = list(comparisons)
-    one_sided = any(item.low_only for item in comparisons)
-    for item in comparisons:
-        left, right, bound, scale = np.broadcast_arrays(
-            *(np.asarray(part, float) for part in (item.left, item.right, item.bound, item.scale))
-        )
-        difference = left - right
-        excess = -difference if item.low_only else np.abs(difference)
-        violated = (excess > bound) | np.isnan(difference)
-        sharp = (scale > 0) & ((bound <= SHARPEST * scale) | violated)
-        trials += difference.size
-        live += int(sharp.sum())
-        if violated.any() and not witness:
-            at = tuple(int(i) for i in np.argwhere(violated)[0])
-            relation = ">=" if item.low_only else "="
-            witness = (
-                f"{item.label} at {at}: {left[at]:.17g} {relation} {right[at]:.17g} is false; "
-                f"rounding explains {bound[at]:.2g}"
-            )
-        if sharp.any():
-            relative = difference[sharp] / scale[sharp]
-            if item.low_only == one_sided:
-                lowest, highest = min(lowest, relative.min()), max(highest, relative.max())
-            bounds.append(bound[sharp] / scale[sharp])
-    if witness:
-        outcome = Outcome.FAILS
-    elif live < max(LEAST_LIVE, LEAST_LIVE_SHARE * trials):
-        outcome = Outcome.VACUOUS
-    else:
-        outcome = Outcome.HOLDS
-    sharpness = np.concatenate(bounds) if bounds else np.array([np.inf])
-    extremes = (float(lowest), float(highest)) if live else (np.nan, np.nan)
-    observed = extremes[0] if one_sided else max(extremes, key=abs)
-    return Verdict(
-        theorem,
-        setting,
-        outcome,
-        "least left - right, relative" if one_sided else "left - right, relative",
-        0.0,
-        observed,
-        extremes,
-        trials,
-        live,
-        _detected(sharpness),
-        settings=settings or {},
-        witness=witness,
-    )
-
-
-def _detected(sharpness: Array) -> str:
-    """Say which errors the bounds leave no room for, from bounds relative to their scale."""
-    if sharpness.max() == 0:
-        return "any difference at all"
-    middle = f"{np.median(sharpness):.1e}" if np.median(sharpness) > 0 else "0"
-    return f"a relative error > {sharpness.max():.1e} anywhere, > {middle} in half"
+ROUNDED_TO = 9
+"""Decimals that two samples are compared to, so that rounding is not taken for a difference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +27,8 @@ class Sample:
     """Draws of a bounded quantity and what theory says of their mean.
 
     ``slack`` is what the statement itself leaves open (a remainder, a truncation); ``margin`` is
-    the discrepancy the check is to resolve. NaN draws are dead and counted.
+    the discrepancy the check is to resolve. NaN draws are dead and counted. ``limit`` is the
+    prediction without its finite-size terms, where it has such.
     """
 
     label: str
@@ -127,6 +38,13 @@ class Sample:
     low: float
     high: float
     slack: float = 0.0
+    limit: float = np.nan
+
+    @property
+    def live(self) -> Array:
+        """The draws that are defined."""
+        live: Array = self.draws[~np.isnan(self.draws)]
+        return live
 
 
 def judge_means(
@@ -146,7 +64,7 @@ def judge_means(
     results = []
     trials = live = 0
     for sample in samples:
-        draws = sample.draws[~np.isnan(sample.draws)]
+        draws = sample.live
         trials += len(sample.draws)
         live += len(draws)
         if len(draws) < LEAST_LIVE or len(draws) < LEAST_LIVE_SHARE * len(sample.draws):
@@ -241,6 +159,61 @@ def judge_law(
         f"a distribution off by > {resolution:.3f} anywhere, error {alpha:.0e}",
         p_value=p_value,
         settings={**(settings or {}), "ks_statistic": float(observed)},
+        witness="" if outcome is Outcome.HOLDS else f"p = {p_value:.2g}",
+    )
+
+
+def judge_two_samples(
+    theorem: str,
+    setting: str,
+    quantity: str,
+    one: Array,
+    other: Array,
+    *,
+    coarsest: float,
+    alpha: float = ALPHA,
+    settings: Mapping[str, object] | None = None,
+) -> Verdict:
+    """Judge that two samples (trials, columns) come from one law, column by column.
+
+    Two tests a column share the error: Kolmogorov-Smirnov on the live draws, and Fisher's exact
+    test on how many are live. HOLDS needs distribution functions resolved to `coarsest`. What is
+    reported are both means in the column that differs most.
+    """
+    from scipy.stats import fisher_exact
+
+    p_values, resolutions, distances = [], [], []
+    for left, right in zip(one.T, other.T, strict=True):
+        a, b = (np.round(v[~np.isnan(v)], ROUNDED_TO) for v in (left, right))
+        if min(len(a), len(b)) < LEAST_LIVE:
+            p_values, resolutions, distances = [1.0], [1.0], [np.nan]
+            break
+        test = two_sample_ks(a, b, alpha=alpha / (2 * one.shape[1]))
+        dead = [[len(a), len(left) - len(a)], [len(b), len(right) - len(b)]]
+        p_values += [test.p_value, float(fisher_exact(dead).pvalue)]
+        resolutions.append(test.resolution)
+        distances.append(test.statistic)
+    p_value = min(1.0, len(p_values) * min(p_values))
+    worst = int(np.argmax(distances))
+    outcome = Outcome.HOLDS if max(resolutions) <= coarsest else Outcome.INCONCLUSIVE
+    if np.isnan(distances[0]):
+        outcome = Outcome.VACUOUS
+    elif p_value < alpha:
+        outcome = Outcome.FAILS
+    means = [float(np.nanmean(v[:, worst])) if len(v) else np.nan for v in (one, other)]
+    return Verdict(
+        theorem,
+        setting,
+        outcome,
+        quantity,
+        means[0],
+        means[1],
+        (min(means), max(means)),
+        one.size + other.size,
+        int((~np.isnan(one)).sum() + (~np.isnan(other)).sum()),
+        f"distributions {max(resolutions):.3f} apart anywhere, error {alpha:.0e}",
+        p_value=p_value,
+        settings=settings or {},
         witness="" if outcome is Outcome.HOLDS else f"p = {p_value:.2g}",
     )
 

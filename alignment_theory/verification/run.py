@@ -1,23 +1,16 @@
 """Run the checks: on the digits classifiers and on random networks, in one process or several."""
 
-import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from collections.abc import Sequence
 from pathlib import Path
 
 from alignment_theory.models import Trained, digits, digits_classifier
 from alignment_theory.theory import theorem
-from alignment_theory.threads import one_blas_thread
-from alignment_theory.verification.catalogue import CHECKS, STANDARD, Check, Effort
+from alignment_theory.verification.catalogue import CHECKS
+from alignment_theory.verification.checks import STANDARD, Check, Effort
 from alignment_theory.verification.judge import settle
+from alignment_theory.verification.pool import Job, Progress, run_jobs
 from alignment_theory.verification.subjects import Subject
 from alignment_theory.verification.verdict import Verdict
-
-Progress = Callable[[str], None]
-"""Called with a few words whenever a piece of work is done."""
 
 EXPLAINED = 4
 """Test images of each digits classifier on which identities and bounds are compared."""
@@ -32,7 +25,7 @@ def select(identifiers: Sequence[str]) -> list[Check]:
         For an unknown id.
     """
     wanted = [theorem(identifier).id for identifier in identifiers]
-    return [check for check in CHECKS if not wanted or check.theorem in wanted]
+    return [check for check in CHECKS if not wanted or check.theorem.id in wanted]
 
 
 def digits_subjects(classifiers: Sequence[Trained], seed: int) -> list[Subject]:
@@ -86,88 +79,37 @@ def verify(
     ValueError
         For an unknown id, a negative seed or fewer than one worker.
     """
+    require(seed, workers)
+    checks = select(identifiers)
+    report = progress or _silent
+    free = [check for check in checks if not check.on_digits]
+    waiting = [check for check in checks if check.on_digits]
+
+    def on_digits() -> list[Job]:
+        if not waiting:
+            return []
+        subjects = digits_subjects(train_classifiers(seed, cache), seed)
+        report("digits classifiers")
+        return [_job(check, seed, effort, subjects) for check in waiting]
+
+    jobs = [_job(check, seed, effort, ()) for check in free]
+    verdicts = run_jobs(jobs, workers=workers, report=report, later=on_digits)
+    order = {id(check): k for k, check in enumerate(checks)}
+    placed = sorted(zip(free + waiting, verdicts, strict=True), key=lambda p: order[id(p[0])])
+    return settle([verdict for _, verdict in placed])
+
+
+def require(seed: int, workers: int) -> None:
+    """Raise ValueError for a negative seed or fewer than one worker."""
     if seed < 0:
         raise ValueError(f"verify: seed must be >= 0, got {seed}")
     if workers < 1:
         raise ValueError(f"verify: workers must be >= 1, got {workers}")
-    checks = select(identifiers)
-    report = progress or (lambda words: None)
-
-    def subjects() -> list[Subject]:
-        if not any(check.on_digits for check in checks):
-            return []
-        found = digits_subjects(train_classifiers(seed, cache), seed)
-        report("digits classifiers")
-        return found
-
-    if workers == 1:
-        on_digits = subjects()
-        verdicts = []
-        with one_blas_thread():
-            for check in checks:
-                verdicts.append(check.run(seed, effort, on_digits))
-                report(check.theorem)
-        return settle(verdicts)
-    with _pool(workers) as pool:
-        return settle(_run_in(pool, checks, seed, effort, subjects, report))
 
 
-def _run_in(
-    pool: Executor,
-    checks: Sequence[Check],
-    seed: int,
-    effort: Effort,
-    subjects: Callable[[], list[Subject]],
-    report: Progress,
-) -> list[Verdict]:
-    """Run checks in a pool, the long ones (random weights) first, while classifiers train here."""
-    places: dict[Future[Verdict], int] = {}
-    waiting = [k for k, check in enumerate(checks) if check.on_digits]
-    for k, check in reversed(list(enumerate(checks))):
-        if not check.on_digits:
-            places[pool.submit(check.run, seed, effort)] = k
-    try:
-        on_digits = subjects()
-        for k in waiting:
-            places[pool.submit(checks[k].run, seed, effort, on_digits)] = k
-        found: dict[int, Verdict] = {}
-        for future in as_completed(places):
-            found[places[future]] = future.result()
-            report(checks[places[future]].theorem)
-    except BaseException:
-        _stop(pool)
-        raise
-    return [found[k] for k in range(len(checks))]
+def _job(check: Check, seed: int, effort: Effort, subjects: Sequence[Subject]) -> Job:
+    return Job(check.theorem.id, check.run, (seed, effort, subjects))
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which stops its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _stop(pool: Executor) -> None:
-    """Stop a pool at once, without waiting for the tasks that run."""
-    children = active_children()
-    pool.shutdown(wait=False, cancel_futures=True)
-    for child in children:
-        child.terminate()
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[Executor]:
-    """Start fresh processes, each with one BLAS thread: small matrices gain nothing from more."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        context = get_context("spawn")
-        with ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_ignore_interrupt
-        ) as pool:
-            yield pool
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def _silent(words: str) -> None:
+    del words

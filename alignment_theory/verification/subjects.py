@@ -1,6 +1,5 @@
 """What the catalogue is checked on: random networks, and a classifier of handwritten digits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,8 +65,3 @@ def with_nonnegative_upper_weights(subject: Subject) -> Subject:
         layers.append(layer)
     network = Network(layers, subject.network.input_shape)
     return Subject(f"{subject.name}, |W| above layer 1", network, subject.inputs)
-
-
-def bias_free(subjects: Sequence[Subject]) -> list[Subject]:
-    """Return the subjects without bias."""
-    return [subject for subject in subjects if subject.bias_free]

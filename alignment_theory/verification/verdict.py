@@ -5,6 +5,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from math import isfinite
 
+LEAST_LIVE_SHARE = 0.2
+LEAST_LIVE = 50
+"""Live trials, and their share, below which nothing is concluded."""
+
 
 class Outcome(StrEnum):
     """How a check ended."""
@@ -42,7 +46,12 @@ class Verdict:
     witness : str
         The counterexample, where there is one.
     how_gathered : str
-        "engine" (real networks, real rules) or the name of another gatherer.
+        "engine" (real networks, real rules), "reduced" (pre-activations and one χ² a layer), or
+        both.
+    sizes : str
+        The sizes that it was judged at.
+    rate : str
+        For a limit judged thoroughly, the fitted rate and constant beside the derived ones.
     """
 
     theorem: str
@@ -59,6 +68,8 @@ class Verdict:
     settings: Mapping[str, object] = field(default_factory=dict)
     witness: str = ""
     how_gathered: str = "engine"
+    sizes: str = ""
+    rate: str = ""
 
     def as_json(self) -> dict[str, object]:
         """Return the verdict as plain JSON values; numbers that are not finite become null."""

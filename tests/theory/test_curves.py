@@ -9,7 +9,13 @@ from scipy.stats import norm
 
 from alignment_theory.theory import CATALOGUE
 from alignment_theory.theory.curves import corrections, d, kappa, kappa_of, n, predict_curve
-from alignment_theory.theory.moments import LAWS, s, truncated_moment
+from alignment_theory.theory.moments import (
+    LAWS,
+    MAXIMUM_MOMENTS,
+    maximum_moments,
+    s,
+    truncated_moment,
+)
 from alignment_theory.verification.betting import confidence_interval
 
 SHIFT = 0.612
@@ -18,6 +24,8 @@ COEFFICIENTS = {
     "guided": lambda t, e: np.maximum(e, 0) * (t > 0),
     "cascade": lambda t, e: np.maximum(t, 0),
     "top": lambda t, e: (t > SHIFT) * 1.0,
+    "pool": lambda t, e: np.ones(t.shape),
+    "pool-deconvnet": lambda t, e: np.maximum(e, 0),
 }
 
 
@@ -56,6 +64,8 @@ def test_prediction_agrees_with_a_reduced_sampler(name, size):
     neurons, inputs = size
     rng = np.random.default_rng([neurons, inputs, list(LAWS).index(name)])
     t, e = rng.standard_normal((2, 60_000, neurons))
+    if name.startswith("pool"):
+        t = np.maximum(t, rng.standard_normal(t.shape))
     c = COEFFICIENTS[name](t, e)
     along = (t * c).sum(axis=1) ** 2
     across = (c * c).sum(axis=1) * rng.chisquare(inputs - 1, len(c))
@@ -74,9 +84,14 @@ def test_prediction_agrees_with_a_reduced_sampler(name, size):
 
 @pytest.mark.parametrize("name", LAWS)
 def test_the_remainder_is_of_second_order(name):
+    pools = dict(zip(MAXIMUM_MOMENTS, maximum_moments(2), strict=True))
     values = [
         [
-            abs(float(term.subs({n: size, d: size, s: SHIFT, kappa: kappa_of(name, SHIFT)})))
+            abs(
+                float(
+                    term.subs({n: size, d: size, s: SHIFT, kappa: kappa_of(name, SHIFT), **pools})
+                )
+            )
             for size in (100, 1000)
         ]
         for term in corrections(name)
@@ -93,3 +108,17 @@ def test_the_catalogue_predicts_the_curve():
     assert float(theorem.predict(coefficients="guided", n="200", d="200")) == pytest.approx(
         predict_curve("guided", 200, 200, 0.0).value
     )
+
+
+@pytest.mark.parametrize(("pool", "mean"), [(2, 1 / np.pi**0.5), (3, 1.5 / np.pi**0.5)])
+def test_the_greatest_of_normals_has_known_means(pool, mean):
+    assert maximum_moments(pool)[0] == pytest.approx(mean, rel=1e-10)
+    assert kappa_of("pool", p=pool) == pytest.approx(1 / mean**2, rel=1e-9)
+    assert kappa_of("pool-deconvnet", p=pool) == pytest.approx(np.pi / mean**2, rel=1e-9)
+
+
+def test_the_greatest_of_four_and_five_normals():
+    """3 arccos(-1/3)/π^(3/2) and (5/2) arccos(-23/27)/π^(3/2): where symbolic integration errs."""
+    four, five = (maximum_moments(pool)[0] for pool in (4, 5))
+    assert four == pytest.approx(3 * np.arccos(-1 / 3) / np.pi**1.5, rel=1e-10)
+    assert five == pytest.approx(2.5 * np.arccos(-23 / 27) / np.pi**1.5, rel=1e-10)

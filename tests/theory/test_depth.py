@@ -57,6 +57,40 @@ def test_scaled_profiles_are_refuted(name, factor, squares):
     assert not all(agrees(squares[name][:, level], value) for level, value in levels)
 
 
+@pytest.mark.parametrize("rule", ["gradient", "deconvnet", "guided"])
+def test_strengths_at_the_ends(rule):
+    """With all relevance along a, c = a: C² = 1/2, the most a rule with c ≥ 0 can have."""
+    assert depth.strength_at(rule, 1.0) == pytest.approx(0.5)
+    start = {"gradient": 0.0, "deconvnet": 0.0, "guided": np.pi**-2}[rule]
+    assert depth.strength_at(rule, 0.0) == pytest.approx(start, abs=1e-15)
+    assert depth.strength_at("rectgrad", 1.0, 0.0) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_an_unknown_rule_is_explained():
+    with pytest.raises(ValueError, match="rule must be gradient, .*, got 'lrp'"):
+        depth.strength_at("lrp", 0.1)
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize(("rule", "q"), [("guided", 0.0), ("rectgrad", 90.0), ("gradient", 0.0)])
+def test_fixed_points_are_where_the_recursion_goes(rule, q, ratio):
+    """Within 300 layers, but for the gradient at r = 1, which decays like 1/(2 layers)."""
+    value, error = 1e-3, 1e-3 if (rule, ratio) == ("gradient", 1.0) else 1e-9
+    for _ in range(300):
+        strength = ratio * depth.strength_at(rule, value, q)
+        value = strength / (strength + 1)
+    assert depth.fixed_point(rule, ratio, q) == pytest.approx(value, abs=error)
+
+
+def test_fixed_points_in_closed_form():
+    """The gradient's is (r - 1)/(r + 1); small alignments decay under DeconvNet at r < 4."""
+    assert depth.fixed_point("gradient", 3.0) == pytest.approx(0.5)
+    assert depth.fixed_point("gradient", 0.9) == depth.fixed_point("deconvnet", 3.9) == 0.0
+    assert depth.fixed_point("deconvnet", 4.0) > 0.3
+    with pytest.raises(ValueError, match="ratio n/d must be positive and finite, got 0"):
+        depth.fixed_point("guided", 0)
+
+
 def test_rectgrad_with_nothing_to_cut_is_guided_backprop():
     profile = depth.rectgrad_profile((50, 60, 70, 10), q=0.0)
     assert profile == pytest.approx(depth.guided_profile((50, 60, 70, 10)), rel=1e-6)

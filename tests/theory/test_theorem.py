@@ -1,19 +1,29 @@
 """Theorems as data: shown, evaluated, and independent of what they judge."""
 
+import io
+import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from alignment_theory.kernels import Kernel
 from alignment_theory.theory import CATALOGUE, Claim, theorem
+from alignment_theory.theory.other_laws import Vector
+
+def example(found):
+    """Return admissible values for the parameters that have no default."""
+    required = [p for p in found.parameters if p.default is None]
+    return {p.name: [1.0, 0.5] if isinstance(p, Vector) else 1.0 for p in required}
+
 
 PREDICTIVE = [found for found in CATALOGUE.values() if found.evaluate]
 
 
 @pytest.mark.parametrize("found", CATALOGUE.values(), ids=CATALOGUE)
 def test_every_theorem_can_be_shown(found):
-    assert found.statement and found.title and found.hypotheses and found.sources
+    assert found.statement and found.title and found.sources
     assert found.text().strip() and found.latex().strip()
     assert all(name in CATALOGUE for name in found.uses)
     assert isinstance(found.claim, Claim) and found.claim.judged_by
@@ -25,8 +35,8 @@ def test_predictions_use_no_kernel(found, monkeypatch):
         raise AssertionError("a prediction called a kernel")
 
     monkeypatch.setattr(Kernel, "__call__", refuse)
-    required = {p.name: 1.0 for p in found.parameters if p.default is None}
-    assert float(found.predict(**required)) > 0
+    required = example(found)
+    assert np.max(found.predict(**required).value) > 0
 
 
 def test_theory_imports_no_engine():
@@ -76,3 +86,37 @@ def test_spherical_kappa_tends_to_the_gaussian_one():
     gaussian = predict(rows="gaussian", n=1, d=10_000).value
     assert predict(rows="sphere", n=1, d=10_000).value == pytest.approx(gaussian, rel=1e-4)
     assert predict(rows="sphere", n=1, d=2).value == pytest.approx(2**0.5 / 3.141592653589793)
+
+
+@pytest.mark.parametrize("found", PREDICTIVE, ids=lambda found: found.id)
+def test_theorems_travel_after_they_have_predicted(found):
+    required = example(found)
+    before = found.predict(**required).value
+    assert np.array_equal(pickle.loads(pickle.dumps(found)).predict(**required).value, before)
+
+
+def test_the_dependency_graph_has_no_cycle_and_draws_every_theorem():
+    from rich.console import Console
+
+    from alignment_theory.report.graph import dependency_tree
+
+    order = list(CATALOGUE)
+    depth = {}
+    for name in order:
+        depth[name] = 1 + max((depth.get(used, 99) for used in CATALOGUE[name].uses), default=0)
+    assert max(depth.values()) < 20
+    screen = Console(width=200, record=True, file=io.StringIO())
+    screen.print(dependency_tree(CATALOGUE))
+    text = screen.export_text()
+    assert all(name in text for name in order)
+
+
+def test_levels_are_read_as_numbers_or_all():
+    found = CATALOGUE["depth-recursion"]
+    widths = "20,30,20,5"
+    every = found.predict(widths=widths).value
+    assert every.shape == (3,)
+    assert found.predict(widths=widths, level="1").value == every[1]
+    for wrong in ("-1", "x", 1.5):
+        with pytest.raises(ValueError, match="whole number >= 0 or 'all'"):
+            found.predict(widths=widths, level=wrong)

@@ -1,90 +1,62 @@
-"""How often does each kind of check refute a true claim? (minutes; marker ``slow``)."""
+"""False alarms on true claims: within the stated rate, and counted as such."""
 
-from collections.abc import Callable
-
-import numpy as np
 import pytest
 from scipy.stats import binom
 
-from alignment_theory.ensembles import Sphere
-from alignment_theory.verification import bounds, identities
-from alignment_theory.verification.chains import Chain
-from alignment_theory.verification.judge import judge_comparisons, judge_law, judge_means
-from alignment_theory.verification.layer_laws import (
-    OneLayer,
-    curve_draw,
-    curve_sample,
-    isotropic_draw,
-    isotropic_samples,
-)
-from alignment_theory.verification.subjects import random_subjects
-from alignment_theory.verification.trials import gather
-from alignment_theory.verification.verdict import Outcome
-
-REPLICATES = 1000
-ALPHA = 0.05
-LEAST_MARGIN = 1e-9
+from alignment_theory.report.audits import calibration_record, calibration_table
+from alignment_theory.verification import calibration
+from alignment_theory.verification.calibration import KINDS, FalseAlarms, calibrate, jobs_needed
+from alignment_theory.verification.verdict import Outcome, Verdict
 
 
-def identity(seed):
-    """All identities' evidence on two fresh networks."""
-    subjects = random_subjects(np.random.default_rng(seed), count=2)
-    evidence = (
-        *identities.piecewise_linear(subjects),
-        *identities.combined_weights(subjects),
-        *identities.lrp0(subjects),
-        *identities.conservation(subjects),
-        *identities.homogeneity(subjects),
-        *identities.zplus_family(subjects),
-    )
-    return judge_comparisons("", "", evidence)
-
-
-def bound(seed):
-    subjects = random_subjects(np.random.default_rng(seed), count=6)
-    return judge_comparisons("", "", bounds.nfr_sign(subjects))
-
-
-def exact_law(seed):
-    p_values = gather(Chain((6, 8, 7, 5)).draw, np.random.SeedSequence(seed), 60).ravel()
-    return judge_law("", "", "", p_values, coarsest=1.0, alpha=ALPHA)
-
-
-def mean(seed):
-    """Margin next to 0, so that FAILS means that the interval misses the true mean."""
-    inputs, across = np.array([1.0, 2.0, 2.0]), np.array([2.0, 1.0, -2.0]) / 3
-    layer = OneLayer(inputs, 100, Sphere())
-    draws = gather(isotropic_draw(layer, across), np.random.SeedSequence(seed), 150)
-    samples = isotropic_samples(layer, "sphere", draws, LEAST_MARGIN)
-    return judge_means("", "", "", samples, alpha=ALPHA)
-
-
-def limit(seed):
-    inputs = np.linspace(0.1, 1.0, 40)
-    draw = curve_draw(OneLayer(inputs, 40), ["cascade"])
-    draws = gather(draw, np.random.SeedSequence(seed), 200)
-    sample = curve_sample("cascade", (40, 40), draws[:, 0], LEAST_MARGIN)
-    return judge_means("", "", "", [sample], alpha=ALPHA)
-
-
-CHECKS: dict[str, tuple[Callable, float]] = {
-    "identity": (identity, 0.0),
-    "bound": (bound, 0.0),
-    "exact law": (exact_law, ALPHA),
-    "mean": (mean, ALPHA),
-    "limit": (limit, ALPHA),
-}
+@pytest.mark.parametrize("kind", KINDS)
+def test_few_replicates_stay_within_the_stated_rate(kind):
+    (found,) = calibrate([kind], replicates=20)
+    assert found.replicates == 20 and found.vacuous == 0
+    assert not found.exceeded
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", CHECKS)
-def test_false_alarms_stay_within_the_stated_rate(kind, record_property, capsys):
-    """At most the 1 - 1e-6 quantile of the binomial count; none where rounding is bounded."""
-    check, rate = CHECKS[kind]
-    outcomes = [check(seed).outcome for seed in range(REPLICATES)]
-    alarms = outcomes.count(Outcome.FAILS)
-    with capsys.disabled():
-        print(f"\n{kind}: {alarms} false alarms in {REPLICATES} (stated rate {rate})")
-    record_property("false_alarms", alarms)
-    assert Outcome.VACUOUS not in outcomes
-    assert alarms <= (binom.isf(1e-6, REPLICATES, rate) if rate else 0)
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_replicates_stay_within_the_stated_rate(kind):
+    (found,) = calibrate([kind], replicates=1000)
+    assert found.vacuous == 0
+    assert not found.exceeded, found
+
+
+def always(outcome):
+    def check(seed):
+        return Verdict("", "", outcome, "", 0.0, 0.0, (0.0, 0.0), 1, 1, "")
+
+    return check
+
+
+def test_a_check_that_cries_wolf_is_told(monkeypatch):
+    monkeypatch.setitem(calibration.KINDS, "wolf", (always(Outcome.FAILS), 0.05))
+    monkeypatch.setitem(calibration.KINDS, "asleep", (always(Outcome.VACUOUS), 0.05))
+    wolf, asleep = calibrate(["wolf", "asleep"], replicates=250)
+    assert wolf.alarms == 250 and wolf.exceeded and wolf.rate == 1.0
+    assert asleep.vacuous == 250 and not asleep.exceeded
+    assert "EXCEEDED" in calibration_table([wolf]).columns[4]._cells[0]
+    assert calibration_record([wolf])["calibration"][0]["alarms"] == 250
+
+
+def test_exceeded_means_above_the_quantile_of_the_stated_rate():
+    most = int(binom.isf(1e-6, 3000, 0.05))
+    assert not FalseAlarms("", most, 3000, 0, 0.05).exceeded
+    assert FalseAlarms("", most + 1, 3000, 0, 0.05).exceeded
+    assert FalseAlarms("", 1, 3000, 0, 0.0).exceeded
+    assert FalseAlarms("", 0, 3000, 0, 0.0).highest == pytest.approx(0.001, rel=0.01)
+
+
+def test_work_is_cut_in_pieces_that_are_reported():
+    done = []
+    calibrate(["limit, reduced"], replicates=150, progress=done.append)
+    assert done == ["limit, reduced"] * 2
+    assert jobs_needed(150) == 2 * len(KINDS)
+
+
+@pytest.mark.parametrize("arguments", [{"kinds": ["nope"]}, {"replicates": 0}])
+def test_bad_arguments_are_explained(arguments):
+    with pytest.raises(ValueError, match="expected replicates >= 1 and kinds among identity"):
+        calibrate(**arguments)

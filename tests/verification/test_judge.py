@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from alignment_theory.verification.comparisons import Comparison, judge_comparisons
 from alignment_theory.verification.judge import (
     ALPHA,
-    Comparison,
     Sample,
-    judge_comparisons,
     judge_law,
     judge_means,
+    judge_two_samples,
     settle,
 )
 from alignment_theory.verification.verdict import Outcome, Verdict
@@ -137,3 +137,31 @@ def test_json_has_no_number_that_json_lacks():
     record = found.as_json()
     assert record["observed"] is None and record["interval"] == [None, None]
     assert record["outcome"] == "VACUOUS"
+
+
+def two_samples(one, other, coarsest=0.2):
+    return judge_two_samples("some-id", "somewhere", "u", one, other, coarsest=coarsest)
+
+
+def columns(seed, power=1.0, dead=0.0, size=6000):
+    rng = np.random.default_rng(seed)
+    draws = rng.uniform(size=(size, 2)) ** np.array([1.0, power])
+    draws[rng.uniform(size=size) < dead] = np.nan
+    return draws
+
+
+def test_samples_of_one_law_hold_also_where_some_draws_are_dead():
+    assert two_samples(columns(1), columns(2)).outcome is Outcome.HOLDS
+    verdict = two_samples(columns(1, dead=0.3), columns(2, dead=0.3))
+    assert verdict.outcome is Outcome.HOLDS
+    assert verdict.live_trials < verdict.trials
+
+
+def test_samples_that_differ_in_one_column_or_in_their_dead_share_fail():
+    assert two_samples(columns(1), columns(2, power=1.5)).outcome is Outcome.FAILS
+    assert two_samples(columns(1, dead=0.2), columns(2, dead=0.3)).outcome is Outcome.FAILS
+
+
+def test_few_or_dead_samples_say_nothing():
+    assert two_samples(columns(1, size=300), columns(2)).outcome is Outcome.INCONCLUSIVE
+    assert two_samples(columns(1, dead=0.999), columns(2)).outcome is Outcome.VACUOUS

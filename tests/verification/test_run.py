@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from alignment_theory.theory import CATALOGUE
-from alignment_theory.verification.catalogue import CHECKS, QUICK, STANDARD
+from alignment_theory.verification.catalogue import CHECKS
+from alignment_theory.verification.checks import QUICK, THOROUGH
 from alignment_theory.verification.run import digits_subjects, select, train_classifiers, verify
 from alignment_theory.verification.verdict import Outcome
 
@@ -17,8 +18,8 @@ def cache(tmp_path_factory):
 
 
 def test_every_theorem_has_a_check_and_settings_are_told_apart():
-    assert {check.theorem for check in CHECKS} == set(CATALOGUE)
-    assert len({(check.theorem, check.setting) for check in CHECKS}) == len(CHECKS)
+    assert {check.theorem.id for check in CHECKS} == set(CATALOGUE)
+    assert len({(check.theorem.id, check.setting) for check in CHECKS}) == len(CHECKS)
 
 
 def test_quick_verification_holds_and_one_or_two_processes_agree(cache):
@@ -26,7 +27,7 @@ def test_quick_verification_holds_and_one_or_two_processes_agree(cache):
     together = verify(FAST, seed=4, effort=QUICK, workers=2, cache=cache)
     assert alone == together
     assert all(verdict.outcome is Outcome.HOLDS for verdict in alone), alone
-    assert [verdict.theorem for verdict in alone] == [check.theorem for check in select(FAST)]
+    assert [verdict.theorem for verdict in alone] == [check.theorem.id for check in select(FAST)]
 
 
 def test_seeds_give_other_evidence(cache):
@@ -37,7 +38,8 @@ def test_seeds_give_other_evidence(cache):
 def test_checks_are_reported_as_they_end(cache):
     done = []
     verify(["monotone-net"], effort=QUICK, cache=cache, progress=done.append)
-    assert done == ["digits classifiers", "monotone-net", "monotone-net"]
+    checks = len(select(["monotone-net"]))
+    assert sorted(done) == ["digits classifiers"] + ["monotone-net"] * checks
 
 
 def test_digits_subjects_are_live(cache):
@@ -64,5 +66,5 @@ def test_bad_arguments_are_explained(arguments, message):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_everything_holds_over_ten_seeds(seed, cache):
-    verdicts = verify(seed=seed, effort=STANDARD, cache=cache)
-    assert {verdict.outcome for verdict in verdicts} == {Outcome.HOLDS}
+    verdicts = verify(seed=seed, effort=THOROUGH, workers=2, cache=cache)
+    assert not [v for v in verdicts if v.outcome is not Outcome.HOLDS]

@@ -1,0 +1,160 @@
+"""Evidence for the floors under the alignment of one step: any filter, and c ∝ z."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from alignment_theory.arrays import Array
+from alignment_theory.attribution import attribute
+from alignment_theory.layers import Linear, Switch
+from alignment_theory.network import Network
+from alignment_theory.rules import GuidedBackprop, Method
+from alignment_theory.theory.bounds import kantorovich
+from alignment_theory.verification.bounds import FILTERING, Step, filtered_steps, norms
+from alignment_theory.verification.comparisons import Comparison
+from alignment_theory.verification.spectra import Spectrum
+from alignment_theory.verification.subjects import Subject
+
+Coefficients = Callable[[Array], Array]
+"""From the pre-activations of a layer to what its neurons are given."""
+
+Floor = Callable[[Array], Array]
+"""From condition numbers to the share of ‖P_A a‖/‖a‖ that the cosine keeps at least."""
+
+
+def activations(z: Array) -> Array:
+    """Return ``max(z, 0)``."""
+    return np.maximum(z, 0)
+
+
+def active_rows(z: Array) -> Array:
+    """Return which neurons are active, z > 0."""
+    return np.asarray(z > 0)
+
+
+def largest(spectrum: Spectrum) -> float:
+    """Return σ_max."""
+    return spectrum.largest
+
+
+def times_largest(factor: float, spectrum: Spectrum) -> float:
+    """Return a multiple of σ_max: a planted error, for σ_max."""
+    return factor * spectrum.largest
+
+
+def square_of_largest(spectrum: Spectrum) -> float:
+    """Return σ_max²: a planted error, for σ_max."""
+    return spectrum.largest**2
+
+
+def alignment_floor(
+    subjects: Sequence[Subject],
+    *,
+    rules: Sequence[Method] = FILTERING,
+    attained: bool = False,
+    size: Callable[[Spectrum], float] = largest,
+    angle: bool = True,
+) -> Iterator[Comparison]:
+    """Compare the cosine with ``cos(z_A, c_A) ‖z_A‖/(‖a‖ σ_max(W_A))`` below every switch.
+
+    Where it is `attained` (orthogonal rows of one norm) both sides must agree. Planted errors: a
+    `size` in place of σ_max, and no `angle` in the floor.
+    """
+    spectra = _Spectra()
+    for step in filtered_steps(subjects, rules):
+        found = spectra.of(step)
+        sigma = np.array([1.0 if one is None else size(one) for one in found])
+        error = np.array([0.0 if one is None else one.error / one.largest for one in found])
+        z = np.where(active_rows(step.z), step.z, 0)
+        c = np.where(active_rows(step.z), step.c, 0)
+        above = (z * c).sum(axis=1) / _safe(norms(c)) if angle else norms(z)
+        right = above / _safe(norms(step.a) * sigma)
+        lost = step.rounding / _safe(norms(c) * norms(step.a) * sigma)
+        lost = lost + np.abs(right) * (2 * error + 4 * step.unit)
+        yield _compare(step, right, lost, attained)
+
+
+def proportional_steps(
+    subjects: Sequence[Subject],
+    rule: Method = GuidedBackprop(),  # noqa: B008
+    coefficients: Coefficients = activations,
+) -> Iterator[Step]:
+    """Return the step below every switch of a pass that starts there with given coefficients."""
+    for subject in subjects:
+        layers = subject.network.layers
+        for index in range(1, len(layers)):
+            below, switch = layers[index - 1], layers[index]
+            if not (isinstance(below, Linear) and isinstance(switch, Switch)):
+                continue
+            lower = Network(layers[: index + 1], subject.network.input_shape)
+            trace = lower.forward(subject.inputs)
+            seed = coefficients(trace.sites[-1].input)
+            attribution = attribute(trace, rule=rule, seed=seed)
+            yield Step.of(f"{subject.name}: {rule.name}", attribution, index - 1)
+
+
+def cascade(
+    subjects: Sequence[Subject],
+    *,
+    rule: Method = GuidedBackprop(),  # noqa: B008
+    coefficients: Coefficients = activations,
+    attained: bool = False,
+    floor: Floor = kantorovich,
+    projected: bool = True,
+) -> Iterator[Comparison]:
+    """Compare the cosine of a pass started with the activations with its floor, and below.
+
+    ``2√κ/(1 + κ) ‖P_A a‖/‖a‖``; where it is `attained` both sides must agree. Planted errors: other
+    `coefficients`, another `floor`, and no projection in it.
+    """
+    spectra = _Spectra()
+    for step in proportional_steps(subjects, rule, coefficients):
+        found = spectra.of(step)
+        right, lost = np.zeros(len(step.a)), np.full(len(step.a), np.inf)
+        for k, one in enumerate(found):
+            if one is None or not np.isfinite(one.condition):
+                continue
+            share = one.projected(step.a[k]) / _safe(norms(step.a[[k]]))[0] if projected else 1.0
+            kept = float(floor(np.array(one.condition)))
+            right[k] = kept * share
+            lost[k] = kept * (2 * one.condition_error + one.basis_error + 4 * step.unit)
+        yield _compare(step, right, lost, attained)
+
+
+class _Spectra:
+    """The spectra of the active rows of every sample, worked out once a layer and set of rows."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, bytes], Spectrum] = {}
+        self._kept: list[Array] = []
+
+    def of(self, step: Step) -> list[Spectrum | None]:
+        """Return one spectrum a sample, None where no row is active."""
+        return [self._one(step.weight, row) for row in active_rows(step.z)]
+
+    def _one(self, weight: Array, rows: Array) -> Spectrum | None:
+        if not rows.any():
+            return None
+        key = (id(weight), rows.tobytes())
+        if key not in self._known:
+            self._known[key] = Spectrum.of(weight[rows])
+            self._kept.append(weight)  # so that its id stays its own
+        return self._known[key]
+
+
+def _compare(step: Step, right: Array, lost: Array, attained: bool) -> Comparison:
+    """Compare cos(g, a) with a floor whose own error is `lost`."""
+    left = step.inner / _safe(step.scale)
+    wide = np.abs(step.c) @ np.abs(step.weight)
+    relative = 2 * step.unit * norms(wide) / _safe(norms(step.g))
+    bound = step.rounding / _safe(step.scale) + np.abs(left) * (relative + 4 * step.unit)
+    some = (norms(step.g) > 0) & (relative < 0.5)
+    bound = np.where(some, 2 * (bound + lost), np.inf)
+    scale = np.where(some, np.abs(right), 0)
+    label = f"{step.label}, cos(g, a) and its floor"
+    left, right = np.where(some, left, 0), np.where(some, right, 0)
+    return Comparison(label, left, right, bound, scale, low_only=not attained)
+
+
+def _safe(values: Array) -> Array:
+    return np.where(values > 0, values, 1)

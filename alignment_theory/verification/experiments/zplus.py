@@ -1,0 +1,130 @@
+"""z⁺ on random networks: what it gives back, and how little the explained class matters."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from alignment_theory.ensembles import Anisotropic
+from alignment_theory.rules import AlphaBeta, ExcitationBackprop, Flat, Method
+from alignment_theory.theory import Prediction, Theorem
+from alignment_theory.theory.depth_laws import ZPLUS_UNIFORMITY
+from alignment_theory.verification.checks import Check
+from alignment_theory.verification.experiments.depth import OUTPUTS, drawn_from
+from alignment_theory.verification.ladder import Column, Ladder, Rung, of_theorem
+from alignment_theory.verification.samplers import Sampler
+from alignment_theory.verification.variants import (
+    Operator,
+    RemainderTimes,
+    Shifted,
+    SquareDropped,
+    Told,
+    Variant,
+)
+from alignment_theory.verification.zplus_sampling import (
+    ZPlusAlignment,
+    ZPlusClasses,
+)
+
+SHAPE = (16, 12, 16)
+SCALES = (2, 4, 8, 16)
+ONLY_THOROUGH = (2, 16)
+
+
+def widths(k: int) -> tuple[int, ...]:
+    """Return the widths k times as large, with the same outputs."""
+    return (*(k * width for width in SHAPE), OUTPUTS)
+
+
+def spread(level: int, quantity: str = "alignment", inputs: str = "uniform") -> float:
+    """Return the predicted distance from 1 in the middle of the ladder, for margins."""
+    told = {"widths": widths(4), "quantity": quantity, "level": level, "inputs": inputs}
+    value = float(ZPLUS_UNIFORMITY.predict(**told))
+    return 1 - value if quantity == "alignment" else value
+
+
+def ladder(sampler: Sampler, quantity: str, words: str, inputs: str = "uniform") -> Ladder:
+    """Return a check at every level; margins are relative to the distance from 1."""
+    rungs = tuple(Rung(sampler, {"widths": widths(k)}, k, k in ONLY_THOROUGH) for k in SCALES)
+    columns = tuple(
+        Column(
+            f"l = {level}",
+            {"quantity": quantity, "level": level, "inputs": inputs},
+            spread(level, quantity, inputs),
+        )
+        for level in range(len(SHAPE))
+    )
+    name = "E cos²(R, a)" if quantity == "alignment" else "E[1 - cos(R, R')]"
+    return Ladder(ZPLUS_UNIFORMITY, words, name, rungs, columns, coarser=3.0, power=0.5)
+
+
+ALIGNED = ladder(ZPlusAlignment(), "alignment", "ZPlus, uniform inputs")
+CLASSES = replace(ladder(ZPlusClasses(), "classes", "ZPlus, two outputs"), coarser=5.0)
+
+
+def _checks() -> Iterator[Check]:
+    yield from (ALIGNED, CLASSES)
+    for rule in (AlphaBeta(1.0, 0.0), ExcitationBackprop()):
+        words = f"{rule.name}, rectified normal inputs"
+        sampler = ZPlusAlignment(rule, inputs="relu")
+        yield ladder(sampler, "alignment", words, "relu")
+
+
+CHECKS: tuple[Check, ...] = tuple(_checks())
+
+
+@dataclass(frozen=True)
+class SpreadTimes:
+    """Predict the distance from 1 wrong by a factor."""
+
+    factor: float
+
+    def __call__(self, theorem: Theorem, parameters: Mapping[str, Any]) -> Prediction:
+        """Return the wrong prediction."""
+        right = of_theorem(theorem, parameters)
+        if parameters["quantity"] == "classes":
+            return replace(right, value=self.factor * right.value)
+        return replace(right, value=1 - self.factor * (1 - right.value))
+
+
+def _formula_errors() -> Iterator[Variant]:
+    pi = 3.141592653589793
+    for check in (ALIGNED, CLASSES):
+        wrong = replace(check, predict=SpreadTimes(pi / (pi - 1)))
+        yield Variant(Operator.CONSTANT, "π - 1 → π", wrong)
+        halved = replace(check, predict=RemainderTimes(0.5))
+        yield Variant(Operator.REMAINDER, "correction halved", halved)
+        dropped = replace(check, predict=RemainderTimes(0.0))
+        yield Variant(Operator.TERM, "tilt and corrections dropped", dropped)
+        shifted = replace(check, predict=Shifted("level", 1), columns=check.columns[:-1])
+        yield Variant(Operator.LEVEL, "level l + 1 for l", shifted)
+    yield Variant(Operator.SQUARE, "cos² → cos", replace(ALIGNED, predict=SquareDropped()))
+    other = replace(ALIGNED, predict=Told("inputs", "relu"))
+    yield Variant(Operator.CONSTANT, "moments of another input law", other)
+
+
+def _dropped_hypotheses() -> Iterator[Variant]:
+    drops = (
+        ("gaussian-weights", "anisotropic rows", ZPlusAlignment(law=Anisotropic(0.1))),
+        ("bias-free", "biases of 0.5", ZPlusAlignment(bias=0.5)),
+        ("independent-layers", "W_2 = W_1ᵀ", ZPlusAlignment(mirror=True)),
+        ("nonnegative-input", "inputs of both signs", ZPlusAlignment(inputs="signed")),
+    )
+    for hypothesis, error, sampler in drops:
+        check = drawn_from(ALIGNED, sampler)
+        yield Variant(Operator.HYPOTHESIS, error, check, hypothesis)
+
+
+def _engine_errors() -> Iterator[Variant]:
+    rules: tuple[tuple[str, Method], ...] = (
+        ("z⁺ without sign split: αβ(2, 1)", AlphaBeta(2.0, 1.0)),
+        ("z⁺ without weights: flat", Flat()),
+    )
+    for error, rule in rules:
+        yield Variant(Operator.ENGINE, error, drawn_from(ALIGNED, ZPlusAlignment(rule)))
+
+
+VARIANTS: tuple[Variant, ...] = (
+    *_formula_errors(),
+    *_dropped_hypotheses(),
+    *_engine_errors(),
+)

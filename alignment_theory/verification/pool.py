@@ -1,0 +1,101 @@
+"""Independent jobs in several processes, with progress, and a clean end when interrupted."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import active_children, get_context
+from typing import Any
+
+from alignment_theory.threads import one_blas_thread
+
+Progress = Callable[[str], None]
+"""Called with a few words whenever a piece of work is done."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A call that can travel to another process, and a name for it."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+    def run(self) -> Any:
+        """Make the call."""
+        return self.function(*self.arguments)
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    report: Progress,
+    later: Callable[[], Sequence[Job]] = tuple,
+) -> list[Any]:
+    """Run jobs and return their results in order; `later` makes further jobs while they run.
+
+    One worker means this process. More start new interpreters, so call it from a script only under
+    ``if __name__ == "__main__"``.
+    """
+    if workers == 1:
+        results = []
+        with one_blas_thread():
+            for job in (*jobs, *later()):
+                results.append(job.run())
+                report(job.name)
+        return results
+    with _pool(workers) as pool:
+        try:
+            return _collect(pool, jobs, later, report)
+        except BaseException:
+            _stop(pool)
+            raise
+
+
+def _collect(
+    pool: Executor, jobs: Sequence[Job], later: Callable[[], Sequence[Job]], report: Progress
+) -> list[Any]:
+    futures: list[Future[Any]] = [pool.submit(job.run) for job in jobs]
+    more = later()
+    futures += [pool.submit(job.run) for job in more]
+    names = dict(zip(futures, (job.name for job in (*jobs, *more)), strict=True))
+    for future in as_completed(futures):
+        future.result()
+        report(names[future])
+    return [future.result() for future in futures]
+
+
+def _ignore_interrupt() -> None:
+    """Leave Ctrl-C to the parent, which stops its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _stop(pool: Executor) -> None:
+    """Stop a pool at once, without waiting for the tasks that run."""
+    children = active_children()
+    pool.shutdown(wait=False, cancel_futures=True)
+    for child in children:
+        child.terminate()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor]:
+    """Start fresh processes, each with one BLAS thread: small matrices gain nothing from more."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        context = get_context("spawn")
+        with ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_ignore_interrupt
+        ) as pool:
+            yield pool
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
