@@ -31,7 +31,7 @@ FIT_PRECISION = 0.1
 FIT_BUDGET = 0.25
 """Share of a rung's trials that may be spent on that."""
 
-SHARP_SHARE = 0.2
+SHARP_SHARE = 0.15
 """Share of the finite-size term that a sharp rung resolves: half of it is then refuted."""
 
 SHARP_BUDGET = 4
@@ -103,12 +103,13 @@ class Column:
     """One of the quantities that a sampler returns, and what its prediction takes besides sizes.
 
     ``scale`` is the magnitude that the relative margin refers to; the predicted value itself by
-    default.
+    default. ``place`` is the sampler's column; by default they are taken in order.
     """
 
     label: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     scale: float | None = None
+    place: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +122,7 @@ class Ladder(Check):
         What is drawn, for instance "E cos²".
     rungs : tuple of Rung
     columns : tuple of Column
-        In the order of the sampler's columns.
+        What is judged of what the sampler returns.
     predict : callable
         (theorem, parameters) to a Prediction; planted errors replace it.
     low, high : float
@@ -171,18 +172,23 @@ class Ladder(Check):
             sizes=told_sizes([rung.sizes for rung in rungs]),
         )
 
+    def _places(self) -> list[int]:
+        """Return the sampler's column of each column."""
+        columns = enumerate(self.columns)
+        return [index if column.place is None else column.place for index, column in columns]
+
     def _margin(self, rung: Rung, effort: Effort) -> float:
         return self.coarser * rung.coarser * effort.margin_of(rung.sampler.gatherer)
 
     def _climb(
         self, rung: Rung, seed: np.random.SeedSequence, effort: Effort, level: float
     ) -> list[Sample]:
-        empty = self._samples(rung, np.empty((0, len(self.columns))), effort)
+        empty = self._samples(rung, np.empty((0, 1 + max(self._places()))), effort)
 
         def wanted(draws: Array) -> int:
             needed = 0
-            for column, sample in enumerate(empty):
-                needed = max(needed, self._needed(draws[:, column], sample, rung, effort, level))
+            for place, sample in zip(self._places(), empty, strict=True):
+                needed = max(needed, self._needed(draws[:, place], sample, rung, effort, level))
             return needed
 
         draws = gather_until(
@@ -221,14 +227,15 @@ class Ladder(Check):
     def _samples(self, rung: Rung, draws: Array, effort: Effort) -> list[Sample]:
         """Return the draws of a rung beside their predictions, one sample a column."""
         samples = []
-        for place, column in enumerate(self.columns):
+        for place, column in zip(self._places(), self.columns, strict=True):
             prediction = self.predict(self.theorem, {**rung.sizes, **column.parameters})
             value, slack = float(prediction.value), float(prediction.remainder)
             scale = abs(value) if column.scale is None else column.scale
             margin = self._margin(rung, effort) * scale
             limit = float(prediction.terms.get("limit", value))
-            if rung.sharp and effort.every_rung and value != limit:
-                margin = min(margin, SHARP_SHARE * abs(value - limit))
+            term = abs(float(prediction.terms.get("1/n term", 0.0)))
+            if rung.sharp and effort.every_rung and term:
+                margin = min(margin, SHARP_SHARE * term)
             label = ", ".join(part for part in (column.label, rung.label) if part)
             samples.append(
                 Sample(

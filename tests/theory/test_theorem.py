@@ -12,6 +12,7 @@ from alignment_theory.kernels import Kernel
 from alignment_theory.theory import CATALOGUE, Claim, theorem
 from alignment_theory.theory.other_laws import Vector
 
+
 def example(found):
     """Return admissible values for the parameters that have no default."""
     required = [p for p in found.parameters if p.default is None]

@@ -57,6 +57,13 @@ class Beta(ReducedSampler):
         return draws
 
 
+@dataclass(frozen=True)
+class TwoColumns(Beta):
+    def draw(self, rng, count, **parameters):
+        draws = super().draw(rng, count, **parameters)
+        return np.hstack([draws / 2, draws])
+
+
 def ladder(sampler=Beta(), **changes):
     rungs = tuple(Rung(sampler, {"n": n}, n, thorough=n == 40) for n in (20, 40, 80, 160))
     return replace(Ladder(CLAIM, "somewhere", "mean", rungs), **changes)
@@ -108,6 +115,13 @@ def test_columns_have_their_own_predictions_and_scale():
     verdict = ladder(columns=columns).run(0, QUICK)
     assert "first" in verdict.quantity
     assert verdict.outcome is Outcome.HOLDS
+
+
+def test_columns_can_be_chosen_by_their_place():
+    twice = TwoColumns()
+    right = ladder(twice, columns=(Column("second", place=1),))
+    assert right.run(0, QUICK).outcome is Outcome.HOLDS
+    assert ladder(twice, columns=(Column("first"),)).run(0, QUICK).outcome is Outcome.FAILS
 
 
 def test_verdicts_depend_on_the_seed_only_and_travel():

@@ -63,7 +63,7 @@ def ladder(rule: Method, name: str, shape: str, output: str = "fixed", q: float 
         rungs.append(Rung(ReducedChain(name), sizes, LARGE, True, coarser=4.0))
     levels = range(len(widths) - 1)
     columns = tuple(
-        Column(f"l = {level}", {"rule": name, "level": level}, SCALE) for level in levels
+        Column(f"l = {level}", {"rule": name, "level": level}, SCALE, level) for level in levels
     )
     words = "largest logit" if output == "argmax" else "fixed row"
     setting = f"{rule.name}, {shape} widths, {words}"

@@ -54,7 +54,7 @@ def randomised(kind: str, layer: int, rule: str = "guided") -> Ladder:
     """Return the check of one kind of randomisation at one layer, at every level below the top."""
     levels = range(len(SHAPE) - 1)
     columns = tuple(
-        Column(f"l = {level}", {"rule": rule, "level": level}, SCALE) for level in levels
+        Column(f"l = {level}", {"rule": rule, "level": level}, SCALE, level) for level in levels
     )
     setting = f"{kind} at layer {layer}, {RULES[rule].name}"
     found = rungs(rule, kind=kind, layer=layer)
@@ -120,7 +120,8 @@ def _formula_errors() -> Iterator[Variant]:
         yield Variant(Operator.CONSTANT, "5 % too large", replace(check, predict=Times(1.05)))
         shifted = replace(check, predict=Shifted("level", 1))
         yield Variant(Operator.LEVEL, "level l + 1 for l", shifted)
-        dropped = replace(check, predict=RemainderTimes(0.0))
+        telling = check.columns[2:] if check is bottom else check.columns[:2]
+        dropped = replace(check, predict=RemainderTimes(0.0), columns=telling)
         yield Variant(Operator.REMAINDER, "1/width term dropped", dropped)
         halved = replace(check, predict=RemainderTimes(0.5))
         yield Variant(Operator.REMAINDER, "1/width term halved", halved, unresolved=TOO_SMALL)
@@ -142,13 +143,16 @@ def _formula_errors() -> Iterator[Variant]:
 def _dropped_hypotheses() -> Iterator[Variant]:
     engines = (
         ("gaussian-weights", "anisotropic rows", EnginePairs(law=Anisotropic(0.1))),
-        ("bias-free", "biases of -0.5", EnginePairs(bias=-0.5)),
-        ("independent-layers", "W_4 = W_2ᵀ", EnginePairs(mirror=True)),
+        ("bias-free", "biases of -6", EnginePairs(bias=-6.0)),
     )
     for check in (MIDDLE, CLASSES):
         for hypothesis, error, engine in engines:
             changed = drawn_from(check, engine)
             yield Variant(Operator.HYPOTHESIS, error, changed, hypothesis)
+        square = {**check.rungs[0].sizes, "widths": (60,) * 5 + (OUTPUTS,)}
+        tied = replace(check, rungs=(Rung(EnginePairs(mirror=True), square),))
+        words = "square layers, each the transpose of the last"
+        yield Variant(Operator.HYPOTHESIS, words, tied, "independent-layers")
     other = replace(reduced_only(BOTTOM), predict=Told("layer", 1))
     yield Variant(Operator.HYPOTHESIS, "one layer more re-drawn", other, "stated-pair")
 
