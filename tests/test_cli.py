@@ -155,7 +155,7 @@ def test_attribute_passes_parameters_to_the_rule(files):
         (["verify", "--json", "/no/such/folder/x.json"], "there is no folder"),
         (["verify", "--quick", "--thorough"], "either --quick or --thorough"),
         (["audit", "nope"], "no theorem 'nope'"),
-        (["audit", "nfr-sign", "--calibration"], "leave the ids out"),
+        (["audit", "nfr-sign", "--calibration"], "leave out the ids and --store"),
         (["predict", "depth-recursion", "widths=3"], "at least 3 whole numbers >= 1"),
     ],
 )

@@ -1,5 +1,6 @@
 """Verdicts from the command line."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -83,6 +84,9 @@ def audit(
         bool, typer.Option("--calibration", help="Count false alarms on true claims instead.")
     ] = False,
     replicates: Annotated[int, typer.Option(min=1, help="Of each kind, for --calibration.")] = 3000,
+    store: Annotated[
+        Path | None, typer.Option(help="Keep verdicts in this file; go on from those it has.")
+    ] = None,
     json: JsonFile = None,
     workers: Workers = None,
 ) -> None:
@@ -95,13 +99,18 @@ def audit(
     from alignment_theory.verification import audit as auditing
     from alignment_theory.verification import calibration as calibrating
     from alignment_theory.verification.checks import STANDARD, THOROUGH
+    from alignment_theory.verification.store import VerdictStore
 
     if json is not None:
         require_writable(json, "--json")
+    if store is not None:
+        require_writable(store, "--store")
     processes = workers or cores()
     if calibration:
-        if ids:
-            raise ValueError("audit --calibration judges kinds of checks; leave the ids out")
+        if ids or store:
+            raise ValueError(
+                "audit --calibration judges kinds of checks; leave out the ids and --store"
+            )
         total = calibrating.jobs_needed(replicates)
         with progress(total, "calibrating") as advance:
             alarms = calibrating.calibrate(
@@ -115,7 +124,12 @@ def audit(
         total = seeds * sum(variant.judged for variant in auditing.select(ids or []))
         with progress(total, "auditing") as advance:
             found = auditing.audit(
-                ids or [], seeds=chosen, effort=effort, workers=processes, progress=advance
+                ids or [],
+                seeds=chosen,
+                effort=effort,
+                workers=processes,
+                progress=advance,
+                store=None if store is None else VerdictStore(store),
             )
         console().print(*audits.audit_tables(found), sep="\n")
         content, failed = audits.audit_record(found), bool(found.survivors or found.undropped())

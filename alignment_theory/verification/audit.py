@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from alignment_theory.theory import CATALOGUE, theorem
 from alignment_theory.verification.catalogue import VARIANTS
@@ -9,6 +10,7 @@ from alignment_theory.verification.checks import THOROUGH, Effort
 from alignment_theory.verification.pool import Job, Progress, run_jobs
 from alignment_theory.verification.run import require
 from alignment_theory.verification.statistics import clopper_pearson
+from alignment_theory.verification.store import VerdictStore
 from alignment_theory.verification.variants import Operator, Variant
 from alignment_theory.verification.verdict import Outcome, Verdict
 
@@ -94,10 +96,12 @@ def audit(
     effort: Effort = THOROUGH,
     workers: int = 1,
     progress: Progress | None = None,
+    store: VerdictStore | None = None,
 ) -> Audit:
     """Run every wrong variant at every seed and return what was refuted and what was not.
 
-    Parameters are those of :func:`alignment_theory.verification.run.verify`.
+    Parameters are those of :func:`alignment_theory.verification.run.verify`; with a `store`,
+    verdicts are kept as they are reached, and those that it has are not reached again.
 
     Raises
     ------
@@ -109,8 +113,35 @@ def audit(
     chosen = select(identifiers)
     wrong = [variant for variant in chosen if variant.judged]
     pairs = [(variant, seed) for seed in seeds for variant in wrong]
-    jobs = [Job(v.check.theorem.id, v.run, (seed, effort)) for v, seed in pairs]
-    verdicts = run_jobs(jobs, workers=workers, report=progress or (lambda words: None))
+    report = progress or (lambda words: None)
+    verdicts = _verdicts(pairs, effort, workers, report, store)
     trials = [Trial(v, seed, verdict) for (v, seed), verdict in zip(pairs, verdicts, strict=True)]
     listed = tuple(variant for variant in chosen if not variant.judged)
     return Audit(tuple(trials), listed)
+
+
+def _verdicts(
+    pairs: Sequence[tuple[Variant, int]],
+    effort: Effort,
+    workers: int,
+    report: Progress,
+    store: VerdictStore | None,
+) -> list[Verdict]:
+    """Return a verdict a pair, from the store where it is there."""
+    if store is None:
+        return run_jobs(_jobs(pairs, effort), workers=workers, report=report)
+    keys = [store.key(variant.name, seed, effort.name) for variant, seed in pairs]
+    missing = [place for place, key in enumerate(keys) if key not in store.found]
+    for _ in range(len(pairs) - len(missing)):
+        report("kept")
+    run_jobs(
+        _jobs([pairs[place] for place in missing], effort),
+        workers=workers,
+        report=report,
+        keep=partial(store.keep, [keys[place] for place in missing]),
+    )
+    return [store.found[key] for key in keys]
+
+
+def _jobs(pairs: Sequence[tuple[Variant, int]], effort: Effort) -> list[Job]:
+    return [Job(v.check.theorem.id, v.run, (seed, effort)) for v, seed in pairs]

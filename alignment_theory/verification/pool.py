@@ -28,14 +28,21 @@ class Job:
         return self.function(*self.arguments)
 
 
+def _nowhere(place: int, result: Any) -> None:
+    del place, result
+
+
 def run_jobs(
     jobs: Sequence[Job],
     *,
     workers: int,
     report: Progress,
     later: Callable[[], Sequence[Job]] = tuple,
+    keep: Callable[[int, Any], None] = _nowhere,
 ) -> list[Any]:
     """Run jobs and return their results in order; `later` makes further jobs while they run.
+
+    `keep` is given the place and the result of every job as soon as it is done.
 
     One worker means this process. More start new interpreters, so call it from a script only under
     ``if __name__ == "__main__"``.
@@ -43,28 +50,34 @@ def run_jobs(
     if workers == 1:
         results = []
         with one_blas_thread():
-            for job in (*jobs, *later()):
+            for place, job in enumerate((*jobs, *later())):
                 results.append(job.run())
+                keep(place, results[-1])
                 report(job.name)
         return results
     with _pool(workers) as pool:
         try:
-            return _collect(pool, jobs, later, report)
+            return _collect(pool, jobs, later, report, keep)
         except BaseException:
             _stop(pool)
             raise
 
 
 def _collect(
-    pool: Executor, jobs: Sequence[Job], later: Callable[[], Sequence[Job]], report: Progress
+    pool: Executor,
+    jobs: Sequence[Job],
+    later: Callable[[], Sequence[Job]],
+    report: Progress,
+    keep: Callable[[int, Any], None],
 ) -> list[Any]:
     futures: list[Future[Any]] = [pool.submit(job.run) for job in jobs]
     more = later()
     futures += [pool.submit(job.run) for job in more]
-    names = dict(zip(futures, (job.name for job in (*jobs, *more)), strict=True))
+    places = {future: place for place, future in enumerate(futures)}
+    names = [job.name for job in (*jobs, *more)]
     for future in as_completed(futures):
-        future.result()
-        report(names[future])
+        keep(places[future], future.result())
+        report(names[places[future]])
     return [future.result() for future in futures]
 
 
