@@ -30,6 +30,7 @@ from alignment_theory.verification.verdict import Outcome
 PI = 3.141592653589793
 SCALES = (25, 50, 100, 200, 400, 1600)
 ONLY_THOROUGH = (25, 100, 400)
+SHARP = 50
 SMALL = {"n": 40, "d": 20}
 """Twice as many neurons as inputs, so that n and d cannot be mistaken for each other."""
 
@@ -39,7 +40,7 @@ def ladder(engine: Sampler, reduced: Sampler, **fixed: int) -> tuple[Rung, ...]:
     rungs = [Rung(engine, {"n": 100, "d": 50, **fixed}, 50)]
     for k in SCALES:
         rungs.append(
-            Rung(reduced, {"n": 2 * k, "d": k, **fixed}, k, k in ONLY_THOROUGH, k == SCALES[0])
+            Rung(reduced, {"n": 2 * k, "d": k, **fixed}, k, k in ONLY_THOROUGH, k == SHARP)
         )
     return tuple(rungs)
 
@@ -77,7 +78,7 @@ UNGATED = Ladder(
     DECONVNET_NEEDS_A_GATE,
     "no pooling, DeconvNet",
     "E cos²",
-    (Rung(EngineLayer("guided", Deconvnet()), {"n": 60, "d": 20, "p": 1}, 20),),
+    (Rung(EngineLayer("guided", Deconvnet()), {"n": 60, "d": 8, "p": 1}, 8),),
     coarser=3.0,
 )
 POOLS = (pooling("pool", 2), pooling("pool-deconvnet", 4), pooling("pool-deconvnet", 9))
