@@ -94,7 +94,9 @@ def fixed_point(rule: Method, name: str, ratio: float, layers: int, q: float = 0
     rungs = [Rung(EngineAtInput(EngineChain(rule)), sizes(40), 40)]
     for inputs in (50, 100, 200, 400):
         thorough = inputs in (50, 200)
-        rungs.append(Rung(AtInput(name, q), sizes(inputs), inputs, thorough, inputs == 100))
+        rungs.append(
+            Rung(AtInput(name, q), sizes(inputs), inputs, thorough, ratio == 1 and inputs == 200)
+        )
     columns = (Column("", {"rule": name, "q": q}),)
     setting = f"{rule.name}, n/d = {ratio:g}"
     return Ladder(DEPTH_FIXED_POINT, setting, "E cos² at the input", tuple(rungs), columns)

@@ -31,6 +31,9 @@ PI = 3.141592653589793
 SCALES = (25, 50, 100, 200, 400, 1600)
 ONLY_THOROUGH = (25, 100, 400)
 SHARP = 50
+DEAR = 9
+"""Pool size from which too many numbers would be drawn to resolve the 1/n term."""
+
 SMALL = {"n": 40, "d": 20}
 """Twice as many neurons as inputs, so that n and d cannot be mistaken for each other."""
 
@@ -40,7 +43,13 @@ def ladder(engine: Sampler, reduced: Sampler, **fixed: int) -> tuple[Rung, ...]:
     rungs = [Rung(engine, {"n": 100, "d": 50, **fixed}, 50)]
     for k in SCALES:
         rungs.append(
-            Rung(reduced, {"n": 2 * k, "d": k, **fixed}, k, k in ONLY_THOROUGH, k == SHARP)
+            Rung(
+                reduced,
+                {"n": 2 * k, "d": k, **fixed},
+                k,
+                k in ONLY_THOROUGH,
+                k == SHARP and fixed.get("p", 0) < DEAR,
+            )
         )
     return tuple(rungs)
 
