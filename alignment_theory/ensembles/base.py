@@ -1,7 +1,7 @@
 """What a law of random weight matrices states: a sampler and the moments that theory needs."""
 
 from abc import ABC, abstractmethod
-from math import gamma, pi, sqrt
+from math import gamma, inf, pi, sqrt
 
 import numpy as np
 
@@ -41,9 +41,9 @@ class WeightLaw(ABC):
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         """Draw one matrix, its sizes checked."""
 
-    @abstractmethod
     def row_bound(self, inputs: int, outputs: int | None = None) -> float:
         """Return the largest norm that a row can have (infinite where there is none)."""
+        return inf
 
     @abstractmethod
     def entry_variance(self, inputs: int) -> float:
@@ -93,6 +93,35 @@ class WeightLaw(ABC):
             f"{type(self).__name__}: {moment} depends on the direction u, since the law of a row "
             "is not isotropic; use an isotropic law, or estimate it by drawing rows"
         )
+
+
+class ScaledLaw(WeightLaw):
+    """A law whose entries have the root mean square `sigma` at every size."""
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        """Check the scale."""
+        fix_scale(self)
+
+    def entry_variance(self, inputs: int) -> float:
+        """Return ``sigma²``."""
+        checked_size(inputs, "inputs")
+        return self.sigma**2
+
+
+class SphericalLaw(ScaledLaw):
+    """A law whose rows are each uniform on the sphere of radius ``σ √inputs``."""
+
+    isotropic = True
+
+    def row_bound(self, inputs: int, outputs: int | None = None) -> float:
+        """Return the norm of every row."""
+        return self.sigma * sqrt(checked_size(inputs, "inputs"))
+
+    def half_mean(self, inputs: int, outputs: int | None = None) -> float:
+        """Return ``σ √d Γ(d/2) / (2 √π Γ((d + 1)/2))``, d = inputs."""
+        return self.row_bound(inputs) * sphere_half_mean(inputs)
 
 
 def gaussian_half_mean(variance: float) -> float:

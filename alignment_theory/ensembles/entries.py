@@ -2,15 +2,15 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from math import inf, pi, sqrt
+from math import pi, sqrt
 
 import numpy as np
 
 from alignment_theory.arrays import Array
 from alignment_theory.ensembles.base import (
+    ScaledLaw,
     WeightLaw,
     checked_size,
-    fix_scale,
     gaussian_half_mean,
 )
 
@@ -22,19 +22,12 @@ class _Normal(WeightLaw):
     def _deviation(self, inputs: int) -> float:
         """Return the standard deviation of an entry."""
 
-    @property
-    def isotropic(self) -> bool:
-        """True."""
-        return True
+    isotropic = True
 
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         weights = rng.standard_normal((outputs, inputs))
         weights *= self._deviation(inputs)
         return weights
-
-    def row_bound(self, inputs: int, outputs: int | None = None) -> float:
-        """Return infinity: Gaussian rows are unbounded."""
-        return inf
 
     def entry_variance(self, inputs: int) -> float:
         """Return the variance of an entry."""
@@ -46,14 +39,10 @@ class _Normal(WeightLaw):
 
 
 @dataclass(frozen=True)
-class Gaussian(_Normal):
+class Gaussian(ScaledLaw, _Normal):
     """Entries i.i.d. N(0, sigma²)."""
 
     sigma: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the scale."""
-        fix_scale(self)
 
     def _deviation(self, inputs: int) -> float:
         return self.sigma
@@ -74,10 +63,7 @@ class _Flat(WeightLaw):
     def _limit(self, inputs: int) -> float:
         """Return the largest entry."""
 
-    @property
-    def isotropic(self) -> bool:
-        """False: rows fill a cube."""
-        return False
+    isotropic = False
 
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         limit = self._limit(inputs)
@@ -93,14 +79,10 @@ class _Flat(WeightLaw):
 
 
 @dataclass(frozen=True)
-class Uniform(_Flat):
+class Uniform(ScaledLaw, _Flat):
     """Entries i.i.d. uniform with mean 0 and variance sigma²: not isotropic at small sizes."""
 
     sigma: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the scale."""
-        fix_scale(self)
 
     def _limit(self, inputs: int) -> float:
         return sqrt(3) * self.sigma
@@ -115,19 +97,12 @@ class HeUniform(_Flat):
 
 
 @dataclass(frozen=True)
-class Rademacher(WeightLaw):
+class Rademacher(ScaledLaw):
     """Entries i.i.d. +sigma or -sigma, with equal probability: rows are corners of a cube."""
 
     sigma: float = 1.0
 
-    def __post_init__(self) -> None:
-        """Check the scale."""
-        fix_scale(self)
-
-    @property
-    def isotropic(self) -> bool:
-        """False: rows are corners of a cube."""
-        return False
+    isotropic = False
 
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         heads = rng.integers(0, 2, (outputs, inputs), dtype=np.int8)
@@ -137,14 +112,9 @@ class Rademacher(WeightLaw):
         """Return the norm of every row."""
         return self.sigma * sqrt(checked_size(inputs, "inputs"))
 
-    def entry_variance(self, inputs: int) -> float:
-        """Return ``sigma²``."""
-        checked_size(inputs, "inputs")
-        return self.sigma**2
-
 
 @dataclass(frozen=True)
-class Positive(WeightLaw):
+class Positive(ScaledLaw):
     """Entries i.i.d. ``|N(0, sigma²)|``: the control for theorems that need centred weights.
 
     An entry has mean ``σ √(2/π)``, variance ``σ² (1 - 2/π)`` and second moment σ².
@@ -152,29 +122,13 @@ class Positive(WeightLaw):
 
     sigma: float = 1.0
 
-    def __post_init__(self) -> None:
-        """Check the scale."""
-        fix_scale(self)
-
-    @property
-    def isotropic(self) -> bool:
-        """False: rows lie in the positive orthant."""
-        return False
+    isotropic = False
 
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         weights = rng.standard_normal((outputs, inputs))
         np.abs(weights, out=weights)
         weights *= self.sigma
         return weights
-
-    def row_bound(self, inputs: int, outputs: int | None = None) -> float:
-        """Return infinity: the rows are unbounded."""
-        return inf
-
-    def entry_variance(self, inputs: int) -> float:
-        """Return the second moment about 0, ``sigma²``."""
-        checked_size(inputs, "inputs")
-        return self.sigma**2
 
     def entry_mean(self, inputs: int) -> float:
         """Return ``σ √(2/π)``."""

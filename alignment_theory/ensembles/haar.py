@@ -7,15 +7,15 @@ import numpy as np
 
 from alignment_theory.arrays import Array
 from alignment_theory.ensembles.base import (
-    WeightLaw,
+    ScaledLaw,
+    SphericalLaw,
     checked_size,
-    fix_scale,
     sphere_half_mean,
 )
 
 
 @dataclass(frozen=True)
-class HaarRows(WeightLaw):
+class HaarRows(SphericalLaw):
     """Orthogonal rows of norm ``σ √inputs``, uniform among these; outputs <= inputs.
 
     ``W Wᵀ = σ² inputs · I``, and ``W V`` and ``U W`` have the law of W for orthogonal U and V. One
@@ -24,19 +24,7 @@ class HaarRows(WeightLaw):
 
     sigma: float = 1.0
 
-    def __post_init__(self) -> None:
-        """Check the scale."""
-        fix_scale(self)
-
-    @property
-    def isotropic(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def independent_rows(self) -> bool:
-        """False: they are orthogonal."""
-        return False
+    independent_rows = False
 
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         if outputs > inputs:
@@ -48,22 +36,9 @@ class HaarRows(WeightLaw):
         weights *= self.row_bound(inputs)
         return weights
 
-    def row_bound(self, inputs: int, outputs: int | None = None) -> float:
-        """Return the norm of every row."""
-        return self.sigma * sqrt(checked_size(inputs, "inputs"))
-
-    def entry_variance(self, inputs: int) -> float:
-        """Return ``sigma²``."""
-        checked_size(inputs, "inputs")
-        return self.sigma**2
-
-    def half_mean(self, inputs: int, outputs: int | None = None) -> float:
-        """Return ``σ √d Γ(d/2) / (2 √π Γ((d + 1)/2))``, d = inputs."""
-        return self.row_bound(inputs) * sphere_half_mean(inputs)
-
 
 @dataclass(frozen=True)
-class HaarColumns(WeightLaw):
+class HaarColumns(ScaledLaw):
     """Orthogonal columns of norm ``σ √outputs``, uniform among these; outputs >= inputs.
 
     ``WᵀW = σ² outputs · I``, and ``W V`` and ``U W`` have the law of W for orthogonal U and V. One
@@ -74,19 +49,8 @@ class HaarColumns(WeightLaw):
 
     sigma: float = 1.0
 
-    def __post_init__(self) -> None:
-        """Check the scale."""
-        fix_scale(self)
-
-    @property
-    def isotropic(self) -> bool:
-        """True."""
-        return True
-
-    @property
-    def independent_rows(self) -> bool:
-        """False: ``WᵀW`` is fixed."""
-        return False
+    isotropic = True
+    independent_rows = False
 
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         weights = orthonormal_columns(outputs, inputs, rng)
@@ -96,11 +60,6 @@ class HaarColumns(WeightLaw):
     def row_bound(self, inputs: int, outputs: int | None = None) -> float:
         """Return ``σ √outputs``, the norm of a row that is orthogonal to all others."""
         return self._radius(inputs, outputs)
-
-    def entry_variance(self, inputs: int) -> float:
-        """Return ``sigma²``."""
-        checked_size(inputs, "inputs")
-        return self.sigma**2
 
     def half_mean(self, inputs: int, outputs: int | None = None) -> float:
         """Return ``σ √n Γ(n/2) / (2 √π Γ((n + 1)/2))``, n = outputs."""

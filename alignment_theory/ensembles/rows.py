@@ -2,36 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 
 from alignment_theory.arrays import Array, as_array
 from alignment_theory.ensembles.base import (
+    ScaledLaw,
+    SphericalLaw,
     WeightLaw,
     checked_size,
     fix_number,
     fix_scale,
     gamma_step,
     gaussian_half_mean,
-    sphere_half_mean,
 )
 
 
 @dataclass(frozen=True)
-class Sphere(WeightLaw):
+class Sphere(SphericalLaw):
     """Rows uniform on the sphere of radius ``σ √inputs``: isotropic, not Gaussian, bounded."""
 
     sigma: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Check the scale."""
-        fix_scale(self)
-
-    @property
-    def isotropic(self) -> bool:
-        """True."""
-        return True
 
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         rows = rng.standard_normal((outputs, inputs))
@@ -39,22 +31,9 @@ class Sphere(WeightLaw):
         scaled: Array = rows * (self.row_bound(inputs) / norms)
         return scaled
 
-    def row_bound(self, inputs: int, outputs: int | None = None) -> float:
-        """Return the radius."""
-        return self.sigma * sqrt(checked_size(inputs, "inputs"))
-
-    def entry_variance(self, inputs: int) -> float:
-        """Return ``sigma²``."""
-        checked_size(inputs, "inputs")
-        return self.sigma**2
-
-    def half_mean(self, inputs: int, outputs: int | None = None) -> float:
-        """Return ``σ √d Γ(d/2) / (2 √π Γ((d + 1)/2))``, d = inputs."""
-        return self.row_bound(inputs) * sphere_half_mean(inputs)
-
 
 @dataclass(frozen=True)
-class HeavyTailed(WeightLaw):
+class HeavyTailed(ScaledLaw):
     """Rows multivariate Student-t: ``σ √((ν - 2)/χ²_ν)`` times a standard normal row, ν > 2.
 
     Elliptical, hence isotropic; every row has a radius factor of its own. Entries have variance
@@ -74,26 +53,14 @@ class HeavyTailed(WeightLaw):
     def __post_init__(self) -> None:
         """Check the parameters."""
         fix_number(self, "nu", 2.0, 1e12, open_low=True)
-        fix_scale(self)
+        super().__post_init__()
 
-    @property
-    def isotropic(self) -> bool:
-        """True."""
-        return True
+    isotropic = True
 
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         weights = rng.standard_normal((outputs, inputs))
         weights *= self.sigma * np.sqrt((self.nu - 2) / rng.chisquare(self.nu, (outputs, 1)))
         return weights
-
-    def row_bound(self, inputs: int, outputs: int | None = None) -> float:
-        """Return infinity: the rows are unbounded."""
-        return inf
-
-    def entry_variance(self, inputs: int) -> float:
-        """Return ``sigma²``."""
-        checked_size(inputs, "inputs")
-        return self.sigma**2
 
     def half_mean(self, inputs: int, outputs: int | None = None) -> float:
         """Return ``σ/√(2π) · √((ν - 2)/2) Γ((ν - 1)/2) / Γ(ν/2)``: below the Gaussian one."""
@@ -144,10 +111,6 @@ class Anisotropic(WeightLaw):
 
     def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
         return rng.standard_normal((outputs, inputs)) * self._deviations(inputs)
-
-    def row_bound(self, inputs: int, outputs: int | None = None) -> float:
-        """Return infinity: Gaussian rows are unbounded."""
-        return inf
 
     def entry_variance(self, inputs: int) -> float:
         """Return the mean of the variances of the entries."""
