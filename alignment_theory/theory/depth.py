@@ -6,7 +6,7 @@ correlation), the coefficients of the next layer down have ``C² = S²/Q``, ``S 
 ``Q = E[c²]``, and ``ρ_{l-1}² = n C² / (n C² + d - 1)`` with n = d_l neurons and d = d_{l-1} inputs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from math import sqrt
 
@@ -16,14 +16,8 @@ from alignment_theory.theory.depth_quadrature import GATES, layer_means, thresho
 
 _NEARLY_ONE = 1 - 1e-9
 
-rho2, n, d = sp.symbols("rho2 n d", positive=True)
+rho2, n, d = sp.symbols("ρ² n d", positive=True)
 Step = Callable[[float], float]
-
-
-def next_alignment() -> sp.Expr:
-    """Return ρ² one layer below from C², n and d."""
-    c2 = sp.Symbol("C2", positive=True)
-    return n * c2 / (n * c2 + d - 1)
 
 
 def gradient_strength() -> sp.Expr:
@@ -31,13 +25,17 @@ def gradient_strength() -> sp.Expr:
     return rho2 / (1 + rho2)
 
 
-def guided_strength() -> sp.Expr:
+def correlation() -> sp.Expr:
+    """Return ``cos θ = √(2ρ²/(1+ρ²))``, the correlation of pre-activation and relevance."""
+    return sp.sqrt(2 * rho2 / (1 + rho2))
+
+
+def guided_strength(angle: sp.Expr) -> sp.Expr:
     """Return C² of Guided Backprop: arc-cosine moments of the positive quadrant.
 
-    ``cos θ = √(2ρ²/(1+ρ²))`` and ``C² = (sin θ + (π-θ) cos θ)² / (2π (π - θ + sin θ cos θ))``.
+    ``C² = (sin θ + (π-θ) cos θ)² / (2π (π - θ + sin θ cos θ))``.
     """
-    cosine = sp.sqrt(2 * rho2 / (1 + rho2))
-    angle, sine = sp.acos(cosine), sp.sqrt(1 - cosine**2)
+    cosine, sine = sp.cos(angle), sp.sin(angle)
     overlap = (sine + (sp.pi - angle) * cosine) ** 2
     return overlap / (2 * sp.pi * (sp.pi - angle + sine * cosine))
 
@@ -49,8 +47,8 @@ def deconvnet_strength() -> sp.Expr:
     ``S = (√(1+ρ²) (sin θ + (π-θ) cos θ) - √(1-ρ²)) / 2π``,
     ``Q = (1+ρ²) (π - θ + sin θ cos θ) / 2π + (1-ρ²)/4``.
     """
-    cosine = sp.sqrt(2 * rho2 / (1 + rho2))
-    angle, sine = sp.acos(cosine), sp.sqrt(1 - cosine**2)
+    angle = sp.acos(correlation())
+    cosine, sine = sp.cos(angle), sp.sin(angle)
     active = sp.sqrt(1 + rho2) * (sine + (sp.pi - angle) * cosine)
     overlap = (active - sp.sqrt(1 - rho2)) / (2 * sp.pi)
     square = (1 + rho2) * (sp.pi - angle + sine * cosine) / (2 * sp.pi) + (1 - rho2) / 4
@@ -71,10 +69,10 @@ def expected_maximum(count: int | sp.Expr) -> sp.Expr:
 
 @cache
 def _step(rule: str) -> Step:
-    expressions = {
+    expressions: dict[str, Callable[[], sp.Expr]] = {
         "gradient": gradient_strength,
         "deconvnet": deconvnet_strength,
-        "guided": guided_strength,
+        "guided": lambda: guided_strength(sp.acos(correlation())),
     }
     compiled = sp.lambdify(rho2, expressions[rule](), "math")
     return lambda value: float(compiled(min(value, 1.0)))
@@ -130,58 +128,3 @@ def rectgrad_strength(value: float, q: float) -> float:
         return 0.0
     overlap, square = layer_means(beta, threshold_for(beta, share), GATES["rectgrad"])
     return overlap**2 / square
-
-
-def alignment_profile(widths: Sequence[int], step: Step, *, even: bool = False) -> list[float]:
-    """Return the predicted ρ² = cos²(g_l, a_l) at levels 0, ..., L-1, input first.
-
-    `widths` are (d_0, ..., d_L); the explained output row is independent of the activations, so
-    ρ² = 1/d at the level below the output, with either sign. A rule that filters by sign does not
-    treat both alike, and to leading order the signs cancel: its recursion starts from 0; that of
-    a rule whose C² is `even` in ρ starts from 1/d. Leading order in 1/width throughout; the 1/n
-    term is in `depth_prediction`.
-    """
-    profile = [1 / widths[-2]]
-    for inputs, neurons in zip(widths[-3::-1], widths[-2:0:-1], strict=True):
-        strength = step(profile[0] if even or len(profile) > 1 else 0.0)
-        profile.insert(0, neurons * strength / (neurons * strength + inputs - 1))
-    return profile
-
-
-def gradient_profile(widths: Sequence[int]) -> list[float]:
-    """Return the profile of the gradient by the leading recursion, 1/ρ² + 2 a square layer.
-
-    That is right for alignments of order 1. From a fixed output row, E cos² is exactly 1/d_l at
-    every level (`depth_prediction.predict_depth`), which this meets to relative order 1/d.
-    """
-    return alignment_profile(widths, _step("gradient"), even=True)
-
-
-def guided_profile(widths: Sequence[int]) -> list[float]:
-    """Return the profile of Guided Backprop."""
-    return alignment_profile(widths, _step("guided"))
-
-
-def rectgrad_profile(widths: Sequence[int], q: float) -> list[float]:
-    """Return the profile of RectGrad(q)."""
-    return alignment_profile(widths, lambda value: rectgrad_strength(value, q))
-
-
-def deconvnet_profile(widths: Sequence[int]) -> list[float]:
-    """Return the profile of DeconvNet: without a gate, no alignment (ρ² = 1/d at every level)."""
-    return [1 / width for width in widths[:-1]]
-
-
-def zplus_profile(widths: Sequence[int]) -> list[float]:
-    """Return the profile of z⁺: ``R = a ∘ c`` with c nearly uniform, ``cos² = 1/(1 + CV²)``.
-
-    ``CV² = (π - 1) Σs²/(Σs)²``; above the input ``s ∝ a ∘ c``, and ``Σs²/(Σs)²`` is
-    ``π (1 + CV²)/n``, to leading order in 1/n.
-    """
-    pi = float(sp.pi)
-    spread = pi - 1
-    profile = [1 / (1 + spread)]
-    for neurons in widths[-2:0:-1]:
-        spread = (pi - 1) * pi * (1 + spread) / neurons
-        profile.insert(0, 1 / (1 + spread))
-    return profile

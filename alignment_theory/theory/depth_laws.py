@@ -39,12 +39,14 @@ LEVEL = Level("level", "level l of g_l and a_l, 0 for the input")
 
 
 def _depth_formula() -> sp.And:
-    below, ratio = sp.symbols("rho2_{l-1} C2", positive=True)
-    gradient, guided = sp.symbols("C2_gradient C2_guided", positive=True)
+    angle, cosine = sp.symbols("theta cosθ", positive=True)
+    below, strength = sp.symbols("ρ²_{l-1} C²", positive=True)
+    gradient, guided = sp.symbols("C²_gradient C²_guided", positive=True)
     return sp.And(
-        sp.Eq(below, depth.n * ratio / (depth.n * ratio + depth.d - 1), evaluate=False),
+        sp.Eq(below, depth.n * strength / (depth.n * strength + depth.d - 1), evaluate=False),
         sp.Eq(gradient, depth.gradient_strength(), evaluate=False),
-        sp.Eq(guided, depth.guided_strength(), evaluate=False),
+        sp.Eq(guided, depth.guided_strength(angle), evaluate=False),
+        sp.Eq(cosine, depth.correlation(), evaluate=False),
     )
 
 
@@ -73,10 +75,14 @@ DEPTH_RECURSION = Theorem(
 )
 
 
-def _fixed_point_formula() -> sp.Eq:
-    ratio, fixed = sp.symbols("ratio rho2", positive=True)
-    strength = ratio * depth.guided_strength().subs(depth.rho2, fixed)
-    return sp.Eq(fixed, strength / (strength + 1), evaluate=False)
+def _fixed_point_formula() -> sp.And:
+    ratio, angle, cosine = sp.symbols("ratio theta cosθ", positive=True)
+    strength = sp.Symbol("C²", positive=True)
+    return sp.And(
+        sp.Eq(depth.rho2, ratio * strength / (ratio * strength + 1), evaluate=False),
+        sp.Eq(strength, depth.guided_strength(angle), evaluate=False),
+        sp.Eq(cosine, depth.correlation(), evaluate=False),
+    )
 
 
 def _predict_fixed_point(rule: str, ratio: float, n: int, layers: int, q: float) -> Prediction:
@@ -116,7 +122,7 @@ DEPTH_FIXED_POINT = Theorem(
 
 
 def _biased_formula() -> sp.And:
-    bias, t, norm, below = sp.symbols("b_l t norm2_{l-1} norm2_l", real=True)
+    bias, t, norm, below = sp.symbols("b_l t ‖a_{l-1}‖² ‖a_l‖²", real=True)
     n, sigma, b = sp.symbols("n sigma b", positive=True)
     active = sp.Integral(density(t) * (t + bias) ** 2, (t, -bias, sp.oo))
     return sp.And(

@@ -60,7 +60,7 @@ def _optimal_formula() -> sp.Eq:
     def moment(order: sp.Expr) -> sp.Expr:
         return 2 ** (order / 2 - 1) * sp.gamma((order + 1) / 2) / sp.sqrt(sp.pi)
 
-    return sp.Eq(_kappa, moment(2 * _k) / moment(_k + 1) ** 2, evaluate=False)
+    return sp.Eq(_kappa, sp.powsimp(moment(2 * _k) / moment(_k + 1) ** 2), evaluate=False)
 
 
 OPTIMAL_FILTER = Theorem(

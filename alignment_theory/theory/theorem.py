@@ -11,6 +11,7 @@ import sympy as sp
 
 from alignment_theory.arrays import Array
 from alignment_theory.sources import Source
+from alignment_theory.theory.notation import latex
 from alignment_theory.theory.parameters import Parameter
 
 
@@ -142,7 +143,7 @@ class Theorem:
 
     def latex(self) -> str:
         """Return the formula in LaTeX."""
-        return str(sp.latex(self.expression()))
+        return latex(self.expression())
 
     def text(self) -> str:
         """Return the formula as readable text."""

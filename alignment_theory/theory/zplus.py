@@ -185,7 +185,7 @@ def _compiled() -> Callable[..., tuple[tuple[float, ...], ...]]:
 
 def spread_formula() -> sp.Eq:
     """Return V of n rows at leading order: noise and tilt."""
-    pieces, (big_v, a1, a2, n) = expansions(), sp.symbols("V A1 A2 n", positive=True)
+    pieces, (big_v, a1, a2, n) = expansions(), sp.symbols("V A_1 A_2 n", positive=True)
     return sp.Eq(big_v, sp.factor(pieces["noise"][0]) / n + pieces["slope"][0] ** 2 * (a2 - a1**2))
 
 

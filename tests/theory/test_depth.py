@@ -3,58 +3,71 @@
 import numpy as np
 import pytest
 
-from alignment_theory import Deconvnet, Gradient, GuidedBackprop, RectGrad, ZPlus, attribute
+from alignment_theory import (
+    Deconvnet,
+    Gradient,
+    GuidedBackprop,
+    RectGrad,
+    ZPlus,
+    attribute,
+    theorem,
+)
 from alignment_theory.models import random_mlp
 from alignment_theory.theory import depth
 from alignment_theory.verification.betting import confidence_interval
 
 WIDTHS = (60, 90, 120, 90, 10)
 NETWORKS = 1500
-PROFILES = {
-    "gradient": (Gradient(), depth.gradient_profile),
-    "guided": (GuidedBackprop(), depth.guided_profile),
-    "deconvnet": (Deconvnet(), depth.deconvnet_profile),
-    "zplus": (ZPlus(), depth.zplus_profile),
-    "rectgrad": (RectGrad(85.0), lambda widths: depth.rectgrad_profile(widths, 85.0)),
+RULES = {
+    "gradient": Gradient(),
+    "guided": GuidedBackprop(),
+    "deconvnet": Deconvnet(),
+    "zplus": ZPlus(),
+    "rectgrad": RectGrad(85.0),
 }
+
+
+def predictions(name):
+    """The prediction of every level, and its remainder."""
+    if name == "zplus":
+        told = [theorem("zplus-uniformity").predict(widths=WIDTHS, level=k) for k in range(4)]
+        return [(one.value, one.remainder) for one in told]
+    found = theorem("depth-recursion").predict(rule=name, widths=WIDTHS, q=85)
+    return list(zip(found.value, found.remainder, strict=True))
 
 
 @pytest.fixture(scope="module")
 def squares():
     """cos² at every level for every rule, from one set of random networks."""
-    found = {name: [] for name in PROFILES}
+    found = {name: [] for name in RULES}
     for index in range(NETWORKS):
         rng = np.random.default_rng([index, 7])
         network = random_mlp(WIDTHS, rng=rng)
         trace = network.forward(rng.uniform(size=WIDTHS[0]))
-        for name, (rule, _) in PROFILES.items():
+        for name, rule in RULES.items():
             values = attribute(trace, rule=rule, target=0).alignment().values
             found[name].append(values**2)
     return {name: np.array(rows) for name, rows in found.items()}
 
 
-@pytest.mark.parametrize("name", PROFILES)
-def test_profile_agrees_with_random_networks(name, squares):
-    """The recursion is leading order in 1/width: it may be off by a few times 1/60, relatively."""
-    predicted = PROFILES[name][1](WIDTHS)
-    for level, value in enumerate(predicted):
-        assert agrees(squares[name][:, level], value), (level, value)
-
-
-def agrees(draws, value):
+def agrees(draws, value, remainder):
     draws = draws[~np.isnan(draws)]
     low, high = confidence_interval(draws, alpha=1e-6, low=0.0, high=1.0)
-    slack = 6 / min(WIDTHS[:-1]) * value
-    return low - slack <= value <= high + slack
+    return low - remainder <= value <= high + remainder
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_predictions_agree_with_random_networks(name, squares):
+    for level, (value, remainder) in enumerate(predictions(name)):
+        assert agrees(squares[name][:, level], value, remainder), (level, value)
 
 
 @pytest.mark.parametrize("factor", [0.01, 0.5, 2.0])
-@pytest.mark.parametrize("name", PROFILES)
-def test_scaled_profiles_are_refuted(name, factor, squares):
+@pytest.mark.parametrize("name", RULES)
+def test_scaled_predictions_are_refuted(name, factor, squares):
     """Betting resolves a mean far below 1 only from above, so one level at least must tell."""
-    predicted = PROFILES[name][1](WIDTHS)
-    levels = enumerate(value * factor for value in predicted)
-    assert not all(agrees(squares[name][:, level], value) for level, value in levels)
+    levels = enumerate(predictions(name))
+    assert not all(agrees(squares[name][:, k], v * factor, rest) for k, (v, rest) in levels)
 
 
 @pytest.mark.parametrize("rule", ["gradient", "deconvnet", "guided"])
@@ -91,9 +104,10 @@ def test_fixed_points_in_closed_form():
         depth.fixed_point("guided", 0)
 
 
-def test_rectgrad_with_nothing_to_cut_is_guided_backprop():
-    profile = depth.rectgrad_profile((50, 60, 70, 10), q=0.0)
-    assert profile == pytest.approx(depth.guided_profile((50, 60, 70, 10)), rel=1e-6)
+@pytest.mark.parametrize("value", [0.0, 0.2, 0.7])
+def test_rectgrad_with_nothing_to_cut_is_guided_backprop(value):
+    found = depth.strength_at("rectgrad", value, 0.0)
+    assert found == pytest.approx(depth.strength_at("guided", value), rel=1e-6)
 
 
 def test_rectgrad_that_keeps_nothing_has_no_alignment():

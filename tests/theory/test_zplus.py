@@ -44,7 +44,7 @@ def test_first_order_noise_by_hand():
 
 def test_formula_shows_noise_and_tilt():
     formula = zplus.spread_formula()
-    values = {"A1": 0.2, "A2": 0.05, "n": 10, "v": 0.3}
+    values = {"A_1": 0.2, "A_2": 0.05, "n": 10, "v": 0.3}
     symbols = {s: values[s.name] for s in formula.rhs.free_symbols}
     expected = pi * (pi - 1) * 1.3 / 10 + (pi / 2) ** 2 * 0.01
     assert float(formula.rhs.subs(symbols)) == pytest.approx(expected)
