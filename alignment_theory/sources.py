@@ -145,3 +145,31 @@ ADEBAYO_2018 = Source(
     "Sanity Checks for Saliency Maps",
     "arXiv:1810.03292",
 )
+KANTOROVICH_1948 = Source(
+    "Kantorovich 1948",
+    "Kantorovich",
+    1948,
+    "Functional Analysis and Applied Mathematics",
+    "Uspekhi Matematicheskikh Nauk 3(6), 89-185",
+)
+POLYA_1925 = Source(
+    "Pólya 1925",
+    "Pólya, Szegő",
+    1925,
+    "Aufgaben und Lehrsätze aus der Analysis I",
+    "Springer",
+)
+BIRKHOFF_1957 = Source(
+    "Birkhoff 1957",
+    "Birkhoff",
+    1957,
+    "Extensions of Jentzsch's Theorem",
+    "doi:10.2307/1992971",
+)
+CHO_2009 = Source(
+    "Cho 2009",
+    "Cho, Saul",
+    2009,
+    "Kernel Methods for Deep Learning",
+    "Advances in Neural Information Processing Systems 22",
+)

@@ -4,7 +4,13 @@ import numpy as np
 import sympy as sp
 
 from alignment_theory.arrays import Array
-from alignment_theory.sources import SIXT_2020, ZHENG_2025
+from alignment_theory.sources import (
+    BIRKHOFF_1957,
+    KANTOROVICH_1948,
+    POLYA_1925,
+    SIXT_2020,
+    ZHENG_2025,
+)
 from alignment_theory.theory.conditions import BIAS_FREE, NEGATIVE_FILTERING, POSITIVE_SEED
 from alignment_theory.theory.parameters import Number
 from alignment_theory.theory.theorem import Claim, Hypothesis, Prediction, Theorem
@@ -123,7 +129,7 @@ CASCADE = Theorem(
     (BIAS_FREE, PROPORTIONAL),
     Claim.BOUND,
     _cascade,
-    (ZHENG_2025,),
+    (ZHENG_2025, KANTOROVICH_1948),
     uses=("nfr-sign",),
     parameters=(
         Number("kappa", "condition number of the non-zero part of W_A W_Aᵀ", minimum=1),
@@ -142,7 +148,7 @@ RANK_ONE_CONTRACTION = Theorem(
     (NONNEGATIVE_OPERATORS, POSITIVE_SEED, ONE_INPUT),
     Claim.BOUND,
     _contraction,
-    (SIXT_2020,),
+    (SIXT_2020, BIRKHOFF_1957, POLYA_1925),
     parameters=(
         Number("top", "Δ of the group at the output", minimum=0),
         Number("below", "Δ of each group below it", 0.0, minimum=0),

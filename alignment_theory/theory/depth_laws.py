@@ -7,6 +7,7 @@ import sympy as sp
 
 from alignment_theory.sources import (
     ADEBAYO_2018,
+    CHO_2009,
     KIM_2019,
     MONTAVON_2017,
     NIE_2018,
@@ -62,7 +63,7 @@ DEPTH_RECURSION = Theorem(
     (GAUSSIAN, BIAS_FREE, FRESH_LAYERS, STATED_ROW),
     Claim.LIMIT,
     _depth_formula,
-    (ZHENG_2025, NIE_2018, KIM_2019),
+    (ZHENG_2025, NIE_2018, KIM_2019, CHO_2009),
     uses=("exact-law", "alignment-curve"),
     parameters=(
         RULE,
