@@ -156,7 +156,7 @@ def test_attribute_passes_parameters_to_the_rule(files):
         (["verify", "--quick", "--thorough"], "either --quick or --thorough"),
         (["audit", "nope"], "no theorem 'nope'"),
         (["audit", "nfr-sign", "--calibration"], "leave out the ids and --store"),
-        (["predict", "depth-recursion", "widths=3"], "at least 3 whole numbers >= 1"),
+        (["predict", "depth-recursion", "widths=3"], "at least 3 whole numbers, input first"),
     ],
 )
 def test_bad_arguments_end_with_a_message(arguments, message, monkeypatch, capsys):
@@ -166,7 +166,7 @@ def test_bad_arguments_end_with_a_message(arguments, message, monkeypatch, capsy
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"--rule": "guided"}, "no rule 'guided'; known are alpha-beta"),
+        ({"--rule": "guided"}, "did you mean guided-backprop? All are alpha-beta"),
         ({"--model": "missing.npz"}, "missing.npz"),
         ({"--target": "3"}, "target: expected 0 to 2 (the outputs), got 3"),
         ({"--out": "relevance.txt"}, "expected a name that ends in .npy"),

@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from alignment_theory.cli.common import Settings, app, pairs_of, require_writable
+from alignment_theory.cli.common import Settings, app, file_option, pairs_of, require_writable
 
 
 @app.command()
 def attribute(
-    model: Annotated[Path, typer.Option(help="Network in .npz or .safetensors.")],
-    input: Annotated[Path, typer.Option(help="One sample or a batch in .npy.")],
+    model: Annotated[Path, file_option("Network in .npz or .safetensors.")],
+    input: Annotated[Path, file_option("One sample or a batch in .npy.")],
     rule: Annotated[str, typer.Option(help="Name of a rule, for instance guided-backprop.")],
-    out: Annotated[Path, typer.Option(help="Where the attribution goes, in .npy.")],
+    out: Annotated[Path, file_option("Where the attribution goes, in .npy.")],
     target: Annotated[
         int | None, typer.Option(help="Output to explain; the largest by default.")
     ] = None,
@@ -27,7 +27,7 @@ def attribute(
 
     if out.suffix != ".npy":
         raise ValueError(f"--out: expected a name that ends in .npy, got {out}")
-    require_writable(out, "--out")
+    require_writable(out, "--out", inputs=(input, model))
     method = rule_by_name(rule, pairs_of(settings))
     attribution = explain(load(model), load_array(input), rule=method, target=target)
     write_array(out, attribution.relevance)

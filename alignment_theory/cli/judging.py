@@ -1,5 +1,6 @@
 """Verdicts from the command line."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from alignment_theory.cli.common import (
     Ids,
+    Interrupted,
     JsonFile,
     Seed,
     Workers,
@@ -14,7 +16,9 @@ from alignment_theory.cli.common import (
     cache_folder,
     console,
     cores,
+    file_option,
     progress,
+    require_known,
     require_writable,
 )
 
@@ -45,6 +49,7 @@ def verify(
     from alignment_theory.verification.verdict import Outcome
 
     effort = EFFORTS[_effort(quick, thorough)]
+    require_known(ids or [])
     checks = run.select(ids or [])
     if json is not None:
         require_writable(json, "--json")
@@ -76,16 +81,25 @@ def verify(
 def audit(
     ids: Ids = None,
     seed: Seed = 0,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds, from --seed on; 1 by default.")
+    ] = None,
     standard: Annotated[
-        bool, typer.Option("--standard", help="At the effort of a plain verify.")
+        bool,
+        typer.Option(
+            "--standard",
+            help="At the effort of a plain verify, not of verify --thorough; variants that only "
+            "the latter refutes may survive.",
+        ),
     ] = False,
     calibration: Annotated[
         bool, typer.Option("--calibration", help="Count false alarms on true claims instead.")
     ] = False,
-    replicates: Annotated[int, typer.Option(min=1, help="Of each kind, for --calibration.")] = 3000,
+    replicates: Annotated[
+        int | None, typer.Option(min=1, help="Of each kind, for --calibration; 3000 by default.")
+    ] = None,
     store: Annotated[
-        Path | None, typer.Option(help="Keep verdicts in this file; go on from those it has.")
+        Path | None, file_option("Keep verdicts in this file; go on from those it has.")
     ] = None,
     json: JsonFile = None,
     workers: Workers = None,
@@ -94,49 +108,76 @@ def audit(
 
     Exit code 0 only if none survives, or with --calibration if no rate exceeds the stated one.
     """
-    from alignment_theory.report import audits
     from alignment_theory.report import record as records
-    from alignment_theory.verification import audit as auditing
-    from alignment_theory.verification import calibration as calibrating
-    from alignment_theory.verification.checks import STANDARD, THOROUGH
-    from alignment_theory.verification.store import VerdictStore
 
     if json is not None:
-        require_writable(json, "--json")
+        require_writable(json, "--json", inputs=() if store is None else (store,))
     if store is not None:
         require_writable(store, "--store")
     processes = workers or cores()
     if calibration:
-        if ids or store:
+        if ids or store or standard or seeds is not None:
             raise ValueError(
-                "audit --calibration judges kinds of checks; leave out the ids and --store"
+                "audit --calibration judges kinds of checks; leave out the ids and --store, "
+                "--standard and --seeds"
             )
-        total = calibrating.jobs_needed(replicates)
-        with progress(total, "calibrating") as advance:
-            alarms = calibrating.calibrate(
-                replicates=replicates, seed=seed, workers=processes, progress=advance
-            )
-        console().print(audits.calibration_table(alarms))
-        content, failed = audits.calibration_record(alarms), any(a.exceeded for a in alarms)
+        content, failed = _calibrate(seed, 3000 if replicates is None else replicates, processes)
     else:
-        effort = STANDARD if standard else THOROUGH
-        chosen = range(seed, seed + seeds)
-        total = seeds * sum(variant.judged for variant in auditing.select(ids or []))
-        with progress(total, "auditing") as advance:
-            found = auditing.audit(
-                ids or [],
-                seeds=chosen,
-                effort=effort,
-                workers=processes,
-                progress=advance,
-                store=None if store is None else VerdictStore(store),
-            )
-        console().print(*audits.audit_tables(found), sep="\n")
-        content, failed = audits.audit_record(found), bool(found.survivors or found.undropped())
+        if replicates is not None:
+            raise ValueError("audit: --replicates is for --calibration; leave it out")
+        content, failed = _audit(
+            ids or [], range(seed, seed + (seeds or 1)), standard, processes, store
+        )
     if json is not None:
         records.write(json, content)
     if failed:
         raise typer.Exit(1)
+
+
+def _calibrate(seed: int, replicates: int, workers: int) -> tuple[dict[str, object], bool]:
+    """Print the false alarms; return their record, and whether there are too many."""
+    from alignment_theory.report import audits
+    from alignment_theory.verification import calibration
+
+    with progress(calibration.jobs_needed(replicates), "calibrating") as advance:
+        alarms = calibration.calibrate(
+            replicates=replicates, seed=seed, workers=workers, progress=advance
+        )
+    console().print(audits.calibration_table(alarms))
+    return audits.calibration_record(alarms), any(alarm.exceeded for alarm in alarms)
+
+
+def _audit(
+    ids: list[str], seeds: range, standard: bool, workers: int, store: Path | None
+) -> tuple[dict[str, object], bool]:
+    """Print what was refuted; return the record, and whether something was not."""
+    from alignment_theory.report import audits
+    from alignment_theory.verification import audit as auditing
+    from alignment_theory.verification.checks import STANDARD, THOROUGH
+    from alignment_theory.verification.store import VerdictStore
+
+    require_known(ids)
+    total = len(seeds) * sum(variant.judged for variant in auditing.select(ids))
+    hint = "with --store FILE an audit goes on where it was"
+    if store is not None:
+        hint = f"run the same command again to go on from the verdicts in {store}"
+    try:
+        with (
+            nullcontext() if store is None else VerdictStore(store) as kept,
+            progress(total, "auditing") as advance,
+        ):
+            found = auditing.audit(
+                ids,
+                seeds=seeds,
+                effort=STANDARD if standard else THOROUGH,
+                workers=workers,
+                progress=advance,
+                store=kept,
+            )
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {hint}") from None
+    console().print(*audits.audit_tables(found), sep="\n")
+    return audits.audit_record(found), bool(found.survivors or found.undropped())
 
 
 def _effort(quick: bool, thorough: bool) -> str:

@@ -16,7 +16,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,7 +33,7 @@ MAX_BYTES = 2**30
 
 
 def save(network: Network, path: str | os.PathLike[str]) -> None:
-    """Write a network to a ``.npz`` or ``.safetensors`` file, replacing what is there.
+    """Write a network to a ``.npz`` or ``.safetensors`` file, replacing a file that is there.
 
     The file appears complete or not at all, also after a crash; the same network gives the same
     bytes.
@@ -41,7 +41,8 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        For another suffix, exact networks, and layers that the format does not know.
+        For another suffix, exact networks, layers that the format does not know, and where there
+        is a folder, a pipe or a device.
     OSError
         Where the folder is missing or cannot be written.
     """
@@ -108,17 +109,68 @@ def load_array(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> A
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that its name shows the old content or the new, never a part of either."""
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    """Write a file so that its name shows the old content or the new, never a part of either.
+
+    A symbolic link stays one, and what it points to is written. A file that is replaced hands on
+    its permissions, and its owner where the system allows that.
+
+    Raises
+    ------
+    ValueError
+        Where there is a folder, a pipe or a device.
+    OSError
+        Where the folder is missing or cannot be written.
+    """
+    target, there = destination(path)
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    mode = 0o666 if there is None else 0o600
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
+        if there is not None:
+            _hand_on(there, temporary)
+        os.replace(temporary, target)
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename, error.filename2 = str(path), None  # the wanted file, not our own
         raise
+
+
+def destination(path: Path) -> tuple[Path, os.stat_result | None]:
+    """Return the file that writing to `path` reaches, and what is there now.
+
+    Raises
+    ------
+    ValueError
+        Where there is a folder, a pipe or a device.
+    FileNotFoundError
+        Where the folder is missing.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
+    try:
+        there = os.stat(target)
+    except FileNotFoundError:
+        return target, None
+    if not stat.S_ISREG(there.st_mode):
+        kind = "a folder" if stat.S_ISDIR(there.st_mode) else "a pipe or a device"
+        raise ValueError(
+            f"{path}: expected the name of a file, new or to be replaced, got {kind}; "
+            "give another name"
+        )
+    return target, there
+
+
+def _hand_on(there: os.stat_result, path: Path) -> None:
+    """Give a file the permissions, and if possible the owner, of another."""
+    if hasattr(os, "chown"):
+        with suppress(OSError):
+            os.chown(path, there.st_uid, there.st_gid)
+    os.chmod(path, stat.S_IMODE(there.st_mode))
 
 
 @contextmanager

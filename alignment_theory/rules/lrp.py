@@ -99,8 +99,8 @@ class LinearRule(Rule):
     """A relevance rule given by its parts; subclasses write `parts` and nothing else.
 
     ``epsilon`` and ``stabiliser`` form S. ``block_dead`` keeps relevance that a rule gave to a
-    dead unit (only w² and flat can) from going on; the ledger names it "threshold". Without it
-    every ReLU passes everything, as in zennit.
+    dead unit (only w², flat and z^B above the input can) from going on; the ledger names it
+    "threshold". Without it every ReLU passes everything, as in zennit.
     """
 
     epsilon: float = 0.0

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from difflib import get_close_matches
 
 from alignment_theory import rules
 from alignment_theory.rules.base import Method
@@ -23,13 +24,14 @@ RULES: dict[str, type[Method]] = {
 def rule_by_name(name: str, settings: Mapping[str, str]) -> Method:
     """Return the rule of a name, its parameters read from text as the fields' types say.
 
+    Names of classes and names without hyphens are known too, in capitals or not.
+
     Raises
     ------
     ValueError
         For an unknown name, unknown or missing parameters, and values that do not parse.
     """
-    if name not in RULES:
-        raise ValueError(f"no rule {name!r}; known are {', '.join(sorted(RULES))}")
+    name = _known(name)
     cls = RULES[name]
     known = {field.name: field for field in fields(cls) if field.init}  # type: ignore[arg-type]
     for key in settings:
@@ -49,6 +51,17 @@ def rule_by_name(name: str, settings: Mapping[str, str]) -> Method:
             f"{name}: parameter {', '.join(missing)} is missing; give it as {missing[0]}=VALUE"
         )
     return cls(**values)
+
+
+def _known(name: str) -> str:
+    """Return the name in `RULES` that is meant; ValueError, with what is alike, for none."""
+    bare = {re.sub("[-_]", "", known): known for known in RULES}
+    asked = re.sub("[-_]", "", name).lower()
+    if asked not in bare:
+        close = [bare[match] for match in get_close_matches(asked, bare)]
+        hint = f"did you mean {' or '.join(close)}? All are" if close else "known are"
+        raise ValueError(f"no rule {name!r}; {hint} {', '.join(sorted(RULES))}")
+    return bare[asked]
 
 
 def _parse(where: str, default: object, text: str) -> object:

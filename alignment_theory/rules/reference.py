@@ -23,6 +23,12 @@ from alignment_theory.rules.base import Form, Method, Rule, SignalRule
 from alignment_theory.rules.gates import Gradient
 from alignment_theory.sources import ANCONA_2018, SHRIKUMAR_2017, SMILKOV_2017, SUNDARARAJAN_2017
 
+MOST_POINTS = 10**6
+"""Inputs that one attribution may average over."""
+
+MOST_NODES = 10**4
+"""Nodes of Gauss and Legendre: they are the eigenvalues of a dense matrix of that many rows."""
+
 
 @dataclass(frozen=True, eq=False)
 class DeepLift(Method):
@@ -112,6 +118,7 @@ class IntegratedGradients(Averaged):
     ----------
     baseline : float or array broadcastable to the input
     steps : int
+        At most 10^6, and 10^4 for Gauss.
     quadrature : {"gauss", "right", "midpoint"}
         Gauss-Legendre nodes (captum's default), or Riemann sums (zennit: right).
 
@@ -132,6 +139,11 @@ class IntegratedGradients(Averaged):
             raise ValueError(
                 "IntegratedGradients: quadrature must be 'gauss', 'right' or 'midpoint', got "
                 f"{self.quadrature!r}"
+            )
+        if self.quadrature == "gauss" and self.steps > MOST_NODES:
+            raise ValueError(
+                f"IntegratedGradients: the Gauss quadrature takes at most {MOST_NODES} steps, got "
+                f"{self.steps}; use quadrature='midpoint' for more"
             )
 
     def points(self, inputs: Array) -> tuple[Array, Array]:
@@ -162,6 +174,7 @@ class SmoothGrad(Averaged):
     Parameters
     ----------
     samples : int
+        At most 10^6.
     noise_level : float
         Standard deviation as a share of ``max(x) - min(x)`` of each sample.
     random_state : int
@@ -204,3 +217,5 @@ class SmoothGrad(Averaged):
 def _require_count(value: object, name: str) -> None:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be a whole number >= 1, got {value}")
+    if value > MOST_POINTS:
+        raise ValueError(f"{name} must be at most {MOST_POINTS}, got {value}")

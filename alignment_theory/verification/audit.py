@@ -85,7 +85,8 @@ class Audit:
 
 def select(identifiers: Sequence[str]) -> list[Variant]:
     """Return the variants of the given theorems, all of them for none; ValueError if unknown."""
-    wanted = [theorem(identifier).id for identifier in identifiers]
+    listed = (identifiers,) if isinstance(identifiers, str) else identifiers
+    wanted = [theorem(identifier).id for identifier in listed]
     return [v for v in VARIANTS if not wanted or v.check.theorem.id in wanted]
 
 

@@ -70,7 +70,8 @@ def _collect(
     report: Progress,
     keep: Callable[[int, Any], None],
 ) -> list[Any]:
-    futures: list[Future[Any]] = [pool.submit(job.run) for job in jobs]
+    with _without_interrupts():
+        futures: list[Future[Any]] = [pool.submit(job.run) for job in jobs]
     more = later()
     futures += [pool.submit(job.run) for job in more]
     places = {future: place for place, future in enumerate(futures)}
@@ -79,6 +80,19 @@ def _collect(
         keep(places[future], future.result())
         report(names[places[future]])
     return [future.result() for future in futures]
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block Ctrl-C while workers are started: they inherit that, and it reaches us afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ignore_interrupt() -> None:

@@ -17,14 +17,15 @@ EXPLAINED = 4
 
 
 def select(identifiers: Sequence[str]) -> list[Check]:
-    """Return the checks of the given theorems, all of them for none.
+    """Return the checks of the given theorems, all of them for none; a string is one id.
 
     Raises
     ------
     ValueError
         For an unknown id.
     """
-    wanted = [theorem(identifier).id for identifier in identifiers]
+    chosen = (identifiers,) if isinstance(identifiers, str) else identifiers
+    wanted = [theorem(identifier).id for identifier in chosen]
     return [check for check in CHECKS if not wanted or check.theorem.id in wanted]
 
 

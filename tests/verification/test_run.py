@@ -50,10 +50,16 @@ def test_digits_subjects_are_live(cache):
         assert all(np.any(mask, axis=1).all() for mask in trace.masks)
 
 
+def test_a_string_is_one_id():
+    assert select("alignment-curve") == select(["alignment-curve"]) != []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"identifiers": ["nope"]}, "no theorem 'nope'"),
+        ({"identifiers": "nope"}, "no theorem 'nope'"),
+        ({"identifiers": ""}, "no theorem ''"),
         ({"seed": -1}, "seed must be >= 0"),
         ({"workers": 0}, "workers must be >= 1"),
     ],
