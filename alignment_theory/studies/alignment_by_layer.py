@@ -5,6 +5,7 @@ images (trained) or over networks (random): theory predicts the mean of cos², w
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,8 +54,15 @@ def _through_depth(rule: str, widths: Sequence[int]) -> Array:
 
 
 def _of_zplus(widths: Sequence[int]) -> Array:
-    """Predict for inputs with independent uniform entries, which images are not."""
-    return np.array([predict_zplus(widths, level).value for level in range(len(widths) - 1)])
+    """Predict for inputs with independent uniform entries, which images are not.
+
+    NaN at levels below layers that are too narrow for the theory.
+    """
+    predicted = np.full(len(widths) - 1, np.nan)
+    for level in range(len(predicted)):
+        with suppress(ValueError):
+            predicted[level] = predict_zplus(widths, level).value
+    return predicted
 
 
 ROWS = (

@@ -92,7 +92,7 @@ def _contraction() -> sp.And:
 
 
 def _predict_contraction(top: float, below: float, groups: int) -> Prediction:
-    bound = contracted(float(top), np.full(int(groups), float(below)))
+    bound = float(top * _birkhoff(below) ** groups)
     return Prediction(bound, terms={"least cosine": float(least_cosine(bound))})
 
 
@@ -150,9 +150,9 @@ RANK_ONE_CONTRACTION = Theorem(
     _contraction,
     (SIXT_2020, BIRKHOFF_1957, POLYA_1925),
     parameters=(
-        Number("top", "Δ of the group at the output", minimum=0),
-        Number("below", "Δ of each group below it", 0.0, minimum=0),
-        Number("groups", "number of groups below it", 0, minimum=0, whole=True),
+        Number("top", "Δ of the group at the output", minimum=0, single=True),
+        Number("below", "Δ of each group below it", 0.0, minimum=0, single=True),
+        Number("groups", "number of groups below it", 0, minimum=0, whole=True, single=True),
     ),
     evaluate=_predict_contraction,
 )

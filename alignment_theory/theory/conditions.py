@@ -18,11 +18,15 @@ NEGATIVE_FILTERING = Hypothesis(
 )
 GAUSSIAN = Hypothesis("gaussian-weights", "the entries of all W_l are i.i.d. N(0, σ²), σ > 0")
 ISOTROPIC = Hypothesis(
-    "isotropic-rows", "the rows of W have a rotation-invariant law with a finite mean norm, not 0"
+    "isotropic-rows",
+    "the rows of W have a rotation-invariant law with a finite E|w·x| φ(w·x), not 0",
 )
 THROUGH_Z = Hypothesis("sees-z-only", "the coefficients c_l see W_l only through z_l")
 NONZERO = Hypothesis("nonzero-input", "x ≠ 0")
+NONZERO_ACTIVATIONS = Hypothesis("nonzero-activations", "a_{l-1} ≠ 0, and it has d >= 2 entries")
 SOME_COEFFICIENT = Hypothesis("some-coefficient", "c_l ≠ 0 (dead trials are left out and counted)")
-INDEPENDENT = Hypothesis("iid-neurons", "the pairs (t, c) of the neurons are i.i.d.")
+INDEPENDENT = Hypothesis(
+    "iid-neurons", "the pairs (t, c) of the neurons are i.i.d., E[c²] is finite and E[t c] is not 0"
+)
 ACTIVE_ONLY = Hypothesis("active-rows", "coefficients are φ(w·x) > 0 on active rows, 0 elsewhere")
 FRESH_LAYERS = Hypothesis("independent-layers", "the weights of different layers are independent")

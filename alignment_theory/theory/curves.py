@@ -136,7 +136,8 @@ def predict_curve(
     """Return E cos² of one layer with n neurons and d inputs, to first order beyond the limit.
 
     The remainder is twice the 1/n² term, and the probability that all coefficients are 0 (cos² is
-    undefined then, and whether such draws are left out or counted as 0 changes the mean by less).
+    undefined then, and whether such draws are left out or counted as 0 changes the mean by less),
+    at most 1. Where the first order leaves [0, 1], the value is the nearer end.
     For pooled laws n counts the pools and p the neurons of each.
     """
     if np.any(s) and coefficients != "top":
@@ -145,7 +146,8 @@ def predict_curve(
     with np.errstate(all="ignore"):
         value, first, second, dead = (term(n, d, s, *moments) for term in _compiled(coefficients))
     parts = {"limit": value, "1/n term": first, "1/n² term": second, "P(all c = 0)": dead}
-    return Prediction(value + first, 2 * np.abs(second) + dead, parts)
+    remainder = np.minimum(2 * np.abs(second) + dead, 1.0)
+    return Prediction(np.clip(value + first, 0.0, 1.0), remainder, parts)
 
 
 def kappa_of(coefficients: str, s: float = 0.0, p: int = 2) -> float:

@@ -185,7 +185,9 @@ def _rank_margin(layer: Layer, units: int, kept: int) -> float:
 
     beta = layer.beta
     chance = positive_share(beta)
-    counts = np.arange(units + 1)
+    reach = 12 * sqrt(units * chance * (1 - chance)) + 12
+    low, high = max(0, int(units * chance - reach)), min(units, int(units * chance + reach))
+    counts = np.arange(low, high + 1)
     weights = binom.pmf(counts, units, chance)
     excess = (kept - counts) if layer.gate.ranked else (counts - kept)
     mean = float(weights @ np.maximum(excess, 0)) / units

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from alignment_theory.sources import (
@@ -15,27 +14,31 @@ from alignment_theory.sources import (
     ZHENG_2025,
 )
 from alignment_theory.theory import depth, pairs, zplus
+from alignment_theory.theory.bias_prediction import predict_biased
 from alignment_theory.theory.conditions import BIAS_FREE, FRESH_LAYERS, GAUSSIAN, NONNEGATIVE_INPUT
-from alignment_theory.theory.depth_bias import biased_profile
-from alignment_theory.theory.depth_prediction import OUTPUTS, predict_depth
+from alignment_theory.theory.depth_prediction import OUTPUTS, predict_depth, predict_fixed_point
 from alignment_theory.theory.moments import density
 from alignment_theory.theory.one_layer import CONSTANT_BIAS
-from alignment_theory.theory.parameters import Choice, Level, Number, Widths
+from alignment_theory.theory.parameters import LARGEST_WIDTH, Choice, Level, Number, Widths
 from alignment_theory.theory.theorem import Claim, Hypothesis, Prediction, Theorem
 
 STATED_ROW = Hypothesis(
     "stated-row",
     "the explained row of W_L is chosen as stated: beforehand, or by the largest logit",
 )
+FIXED_ROW = Hypothesis("fixed-row", "the explained row of W_L is chosen beforehand")
 STATED_PAIR = Hypothesis(
-    "stated-pair", "the two networks share exactly the layers that are not said to be re-drawn"
+    "stated-pair",
+    "the two networks share exactly the layers not said to be re-drawn, and explain one row chosen "
+    "beforehand",
 )
+TWO_ROWS = Hypothesis("two-rows", "the two rows of W_L explained differ and are chosen beforehand")
 ONE_RATIO = Hypothesis("one-ratio", "all layers have the aspect ratio n/d that is stated")
 RULE = Choice(
     "rule", "backward rule", "guided", choices=("gradient", "deconvnet", "guided", "rectgrad")
 )
-Q = Number("q", "percentile of RectGrad", 0.0, minimum=0, maximum=100)
-WIDTHS = Widths("widths", "layer widths d_0, ..., d_L", (200, 200, 200, 200))
+Q = Number("q", "percentile of RectGrad", 0.0, minimum=0, maximum=100, single=True)
+WIDTHS = Widths("widths", "layer widths d_0, ..., d_L", (200, 200, 200, 200), smallest=2)
 LEVEL = Level("level", "level l of g_l and a_l, 0 for the input")
 
 
@@ -59,7 +62,7 @@ DEPTH_RECURSION = Theorem(
     "quadrature for RectGrad(q); it starts from ρ = 0 for a row chosen beforehand and from the "
     "mean of the greatest of d_L normals for the largest logit. From a row chosen beforehand the "
     "gradient and DeconvNet stay at cos² ~ Beta(1/2, (d_l - 1)/2), mean 1/d_l, at every level and "
-    "size. The 1/width term is predicted too.",
+    "size. The 1/width term is predicted too; means are over networks where cos² is defined.",
     (GAUSSIAN, BIAS_FREE, FRESH_LAYERS, STATED_ROW),
     Claim.LIMIT,
     _depth_formula,
@@ -86,20 +89,6 @@ def _fixed_point_formula() -> sp.And:
     )
 
 
-def _predict_fixed_point(rule: str, ratio: float, n: int, layers: int, q: float) -> Prediction:
-    """Return the fixed point with the 1/width term, and what is left of the way to it as remainder.
-
-    Widths go from n below the output down to n / ratio^layers at the input.
-    """
-    widths = [max(2, round(n * ratio ** (level - layers))) for level in range(layers + 1)]
-    limit = depth.fixed_point(rule, ratio, q)
-    found = predict_depth(rule, (*widths, 1), q, level=0)
-    way = abs(float(found.terms["limit"]) - limit)
-    term = float(found.terms["1/n term"])
-    terms = {"limit": limit, "1/n term": term, "way to go": way}
-    return Prediction(limit + term, float(found.remainder) + way, terms)
-
-
 DEPTH_FIXED_POINT = Theorem(
     "depth-fixed-point",
     "The alignment that depth leads to depends on the aspect ratio only",
@@ -113,12 +102,28 @@ DEPTH_FIXED_POINT = Theorem(
     uses=("depth-recursion",),
     parameters=(
         Choice("rule", "backward rule", "guided", choices=("guided", "rectgrad")),
-        Number("ratio", "n/d of every layer", 1.0, minimum=1e-3),
-        Number("n", "width of the highest hidden layer", 800, minimum=2, whole=True),
-        Number("layers", "hidden layers crossed", 8, minimum=1, whole=True),
+        Number("ratio", "n/d of every layer", 1.0, minimum=1e-3, maximum=1e3, single=True),
+        Number(
+            "n",
+            "width of the highest hidden layer",
+            800,
+            minimum=2,
+            maximum=LARGEST_WIDTH,
+            whole=True,
+            single=True,
+        ),
+        Number(
+            "layers",
+            "hidden layers crossed",
+            8,
+            minimum=1,
+            maximum=1000,
+            whole=True,
+            single=True,
+        ),
         Q,
     ),
-    evaluate=_predict_fixed_point,
+    evaluate=predict_fixed_point,
 )
 
 
@@ -132,30 +137,15 @@ def _biased_formula() -> sp.And:
     )
 
 
-def _predict_biased(
-    rule: str, widths: tuple[int, ...], bias: float, sigma: float, q: float, level: int | None
-) -> Prediction:
-    """Return the leading order, with a scale (no bound) of what is left out as remainder.
-
-    That scale is the bias-free 1/width term, relatively, and twice the bias-free remainder.
-    """
-    limit = np.array(biased_profile(rule, widths, bias, q, sigma))
-    free = predict_depth(rule, widths, q)
-    relative = np.abs(free.terms["1/n term"]) + 2 * np.asarray(free.remainder)
-    rest = 2 * limit * relative / np.asarray(free.value)
-    if level is not None:
-        limit, rest = limit[level], rest[level]
-    return Prediction(limit, rest, {"limit": limit})
-
-
 SPARSITY_THROUGH_DEPTH = Theorem(
     "sparsity-through-depth",
     "With a bias at every unit, alignment builds up at another rate",
     "With one bias b at every unit the units of layer l are active where t > -b_l, b_l = b/(σ‖a‖), "
-    "and ‖a_l‖² → n σ² ‖a_{l-1}‖² E (t + b_l)₊²; the recursion holds with C² of those. For ‖x‖ = 1 "
-    "and a row chosen beforehand. The leading order is predicted; the remainder is a scale of the "
-    "1/width term, not a bound.",
-    (GAUSSIAN, CONSTANT_BIAS, FRESH_LAYERS, STATED_ROW),
+    "and ‖a_l‖² → n σ² ‖a_{l-1}‖² E (t + b_l)₊²; the recursion holds with C² of those, for ‖x‖ = 1 "
+    "and a row chosen beforehand. The 1/width term is predicted too; it is all there is for the "
+    "gradient and DeconvNet, whose recursion stays at 0. At the top level, and for DeconvNet at "
+    "every level, E cos² is exactly 1/d.",
+    (GAUSSIAN, CONSTANT_BIAS, FRESH_LAYERS, FIXED_ROW),
     Claim.LIMIT,
     _biased_formula,
     (ZHENG_2025,),
@@ -163,12 +153,12 @@ SPARSITY_THROUGH_DEPTH = Theorem(
     parameters=(
         RULE,
         WIDTHS,
-        Number("bias", "b of every unit", 0.0),
-        Number("sigma", "standard deviation of a weight", 1.0, minimum=1e-150),
+        Number("bias", "b of every unit", 0.0, single=True),
+        Number("sigma", "standard deviation of a weight", 1.0, minimum=1e-150, single=True),
         Q,
         LEVEL,
     ),
-    evaluate=_predict_biased,
+    evaluate=predict_biased,
 )
 
 RANDOMISATION_LAW = Theorem(
@@ -191,7 +181,13 @@ RANDOMISATION_LAW = Theorem(
             "cascading",
             choices=("cascading", "independent", "bottom-up"),
         ),
-        Number("layer", "k, from 0 (cascading) or 1 to the number of layers", 2, whole=True),
+        Number(
+            "layer",
+            "k, from 0 (cascading) or 1 to the number of layers",
+            2,
+            whole=True,
+            single=True,
+        ),
         Choice("rule", "backward rule", "guided", choices=tuple(pairs.RULES)),
         LEVEL,
     ),
@@ -208,7 +204,7 @@ CLASS_INSENSITIVITY = Theorem(
     "Why Guided Backprop explains every class alike",
     "The law of randomised layers for two output rows of one network: both relevances start "
     "independent, align with the same activations, and overlap more at every layer down.",
-    (GAUSSIAN, BIAS_FREE, FRESH_LAYERS),
+    (GAUSSIAN, BIAS_FREE, FRESH_LAYERS, TWO_ROWS),
     Claim.LIMIT,
     pairs.similarity_formula,
     (SIXT_2020, NIE_2018, ZHENG_2025),
@@ -248,7 +244,7 @@ ZPLUS_UNIFORMITY = Theorem(
             "alignment",
             choices=("alignment", "classes"),
         ),
-        Number("level", "level, 0 for the input", 0, minimum=0, whole=True),
+        Number("level", "level, 0 for the input", 0, minimum=0, whole=True, single=True),
         Choice("inputs", "law of the input's entries", "uniform", choices=tuple(zplus.INPUTS)),
     ),
     evaluate=_predict_zplus,

@@ -7,11 +7,14 @@ For ‖x‖ = 1 and z = w·x let ``m = E[w 1(z > 0)] = ½ ∇_x E|w·x|`` and ``
 the law of the entries enters through m alone. Edgeworth's series in ``ι = Σ x⁴`` gives
 ``m_j = x_j/√(2π) [1 + γ_2 (ι/8 - x_j²/6)]``, so ``κ = π (1 + γ_2 ι/12) + O(ι^{3/2})`` and
 ``μ = γ_2² (Σ x⁶ - ι²)/36``: of second order. For x on few coordinates m is exact.
-Entries ±1 give z 2^d atoms; below d of about 20 these steps exceed the second order in ι.
+Entries ±1 give z atoms. Where x is close to a lattice of span h (each x_j an odd multiple of h/2,
+so that ``h² ≤ 4 min x_j² ≤ 4 ι``) E|z| is off by up to ``h² φ(0)/6``, and the atoms at z = 0, of
+weight ``h φ(0)``, turn m out of the direction of x by up to ``h φ(0)²``: both are in the remainder.
 """
 
+from fractions import Fraction
 from itertools import product
-from math import factorial, sqrt
+from math import factorial, prod, sqrt
 
 import numpy as np
 
@@ -27,7 +30,7 @@ SIXTH = {"gaussian": 0.0, "uniform": 48 / 7, "rademacher": 16.0}
 """Sixth cumulant of entries of variance 1."""
 
 MOST_COORDINATES = 4
-_GRID = 8000
+_GRID, _MOST_NODES = 8000, 400
 
 
 def edgeworth_slack(entries: str, iota: float, iota_6: float) -> float:
@@ -36,20 +39,26 @@ def edgeworth_slack(entries: str, iota: float, iota_6: float) -> float:
     return first + 15 * (KURTOSIS[entries] * iota) ** 2 / 1152
 
 
+def atom_slack(entries: str, iota: float) -> tuple[float, float]:
+    """Return what atoms of z can change S by, relatively, and what they can add to μ."""
+    return (iota / 3, 2 * iota / np.pi) if entries == "rademacher" else (0.0, 0.0)
+
+
 def predict_half_mean(entries: str, iota: float, iota_6: float) -> Prediction:
     """Return ``S = E[z 1(z > 0)] = (1 - γ_2 ι/24)/√(2π)`` for ‖x‖ = 1 and entries of variance 1."""
     scale = 1 / sqrt(2 * np.pi)
     first = -scale * KURTOSIS[entries] * iota / 24
     terms = {"limit": scale, "kurtosis term": first}
-    return Prediction(scale + first, 2 * scale * edgeworth_slack(entries, iota, iota_6), terms)
+    slack = 2 * edgeworth_slack(entries, iota, iota_6) + atom_slack(entries, iota)[0]
+    return Prediction(scale + first, scale * slack, terms)
 
 
 def predict_spread_out(entries: str, n: int, d: int, iota: float, iota_6: float) -> Prediction:
     """Return E cos² for x with ``Σ x⁴ = iota`` spread over many coordinates.
 
     The Gaussian prediction with ``κ = π (1 + γ_2 ι/12)``. Remainder: twice the Gaussian 1/n² term,
-    the second order in ι with ``Σ x⁶ <= ι^{3/2}``, and the terms of order γ_2/(n d) (the kurtosis
-    in the fluctuations of ‖R‖² and in their covariance with z·c).
+    the second order in ι with ``Σ x⁶ <= ι^{3/2}``, the atoms of z, and the terms of order γ_2/(n d)
+    (the kurtosis in the fluctuations of ‖R‖² and in their covariance with z·c).
     """
     gaussian = predict_curve("active", n, d)
     gamma_2 = KURTOSIS[entries]
@@ -60,14 +69,17 @@ def predict_spread_out(entries: str, n: int, d: int, iota: float, iota_6: float)
     relative = 2 * edgeworth_slack(entries, iota, iota_6) + 3 * (gamma_2 * iota / 24) ** 2
     second = slope * (ratio * relative + gamma_2**2 * min(iota_6, iota**1.5) / 36)
     small = abs(gamma_2) / n * slope * ratio * (2 * ratio / d + 4 / (d - 1))
+    by_overlap, aside = atom_slack(entries, iota)
+    atoms = slope * (2 * ratio * by_overlap + aside)
     terms = {
         "limit": limit,
         "1/n term": first,
         "kurtosis term": changed - limit - first,
         "left out, order ι²": second,
         "left out, order 1/(n d)": small,
+        "left out, atoms": atoms,
     }
-    return Prediction(changed, float(gaussian.remainder) + 2 * second + small, terms)
+    return Prediction(changed, float(gaussian.remainder) + 2 * second + small + atoms, terms)
 
 
 def _leading(kappa: float, n: int, d: int) -> tuple[float, float]:
@@ -84,20 +96,28 @@ def _leading(kappa: float, n: int, d: int) -> tuple[float, float]:
 def mean_of_active(entries: str, x: Array) -> Array:
     """Return ``m = E[w 1(w·x > 0)]`` exactly for entries of variance 1, x on few coordinates.
 
-    Gaussian: ``x/(√(2π) ‖x‖)``. Rademacher: by enumeration. Uniform, w_j = √3 u_j and a = √3 x: by
-    ``E|a·u| = (2^k Π a)^{-1} Σ_s (Π s) (s·a)^k |s·a|/(k + 1)!`` over signs s, differentiated in a.
+    Gaussian: ``x/(√(2π) ‖x‖)``. Rademacher: by enumeration. Uniform, w_j = √3 u_j: ``√3/2`` times
+    the gradient in x of ``E|x·u| = (2^k Π x)^{-1} Σ_s (Π s) (s·x)^k |s·x|/(k + 1)!`` over signs s;
+    in fractions, since the sum cancels to the order of Π x.
     """
     if entries == "gaussian":
         return np.asarray(x / (sqrt(2 * np.pi) * np.linalg.norm(x)))
     signs = np.array(list(product((-1.0, 1.0), repeat=len(x))))
     if entries == "rademacher":
         return np.asarray(((signs @ x > 0)[:, np.newaxis] * signs).mean(axis=0))
-    a, k = sqrt(3) * x, len(x)
-    sums = signs @ a
-    weights = signs.prod(axis=1) / (2**k * a.prod())
-    absolute = weights @ (sums**k * np.abs(sums)) / factorial(k + 1)
-    slopes = (weights * sums ** (k - 1) * np.abs(sums)) @ signs / factorial(k)
-    return np.asarray(sqrt(3) / 2 * (slopes - absolute / a))
+    exact, k = [Fraction(float(value)) for value in x], len(x)
+    absolute, slopes = Fraction(0), [Fraction(0)] * k
+    for choice in product((-1, 1), repeat=k):
+        total = sum((s * value for s, value in zip(choice, exact, strict=True)), Fraction(0))
+        power = prod(choice) * total ** (k - 1) * abs(total)
+        absolute += power * total
+        slopes = [slope + s * power for slope, s in zip(slopes, choice, strict=True)]
+    scale = 2**k * prod(exact) * factorial(k)
+    means = [
+        (slope - absolute / ((k + 1) * value)) / scale
+        for slope, value in zip(slopes, exact, strict=True)
+    ]
+    return sqrt(3) / 2 * np.array([float(mean) for mean in means])
 
 
 def predict_concentrated(entries: str, n: int, d: int, x: Array) -> Prediction:
@@ -108,6 +128,7 @@ def predict_concentrated(entries: str, n: int, d: int, x: Array) -> Prediction:
     remainder: the size of the 1/n² term (uniform entries: its third moments from a grid), the
     kurtosis of the sums on the other coordinates, and P(all c = 0).
     """
+    x = x / np.abs(x).max()
     x = x / np.linalg.norm(x)
     if entries == "gaussian":
         curve = predict_curve("active", n, d)
@@ -137,7 +158,7 @@ def _points(entries: str, x: Array) -> tuple[Array, Array]:
     """
     line, share = np.array([-1.0, 1.0]), np.array([0.5, 0.5])
     if entries != "rademacher":
-        size = 2 * round(_GRID ** (1 / len(x)) / 2)
+        size = 2 * round(min(_GRID ** (1 / len(x)), _MOST_NODES) / 2)
         nodes, share = np.polynomial.legendre.leggauss(size)
         line, share = sqrt(3) * nodes, share / 2
     w = np.stack(np.meshgrid(*[line] * len(x)), axis=-1).reshape(-1, len(x))

@@ -180,19 +180,23 @@ class SecondOrder:
         ``tr (Cov ρ)²/C²``.
     tilt : float
         ``‖Cov(y, ρ)‖²/C``.
+    scatter : float
+        ``Var ‖ρ‖²/C²``.
     """
 
     skew: float
     spread: float
     tilt: float
+    scatter: float
 
 
 @cache
 def second_order(size: int, k: int, coefficients: str, points: int = 1024) -> SecondOrder:
-    """Return the second-order moments to a few percent.
+    """Return the second-order moments to a few percent (k >= 2; for k = 1 no r has a part across).
 
     They weigh little, and so are computed by a quasi-Monte Carlo rule: Sobol directions of w, radii
-    exactly (r is homogeneous in w, of degree 1 or 2).
+    exactly (r is homogeneous in w, of degree 1 or 2). The skew and the scatter are ratios of means
+    by the rule, whose errors cancel in part.
     """
     from scipy.special import gamma, ndtri
     from scipy.stats.qmc import Sobol
@@ -208,18 +212,20 @@ def second_order(size: int, k: int, coefficients: str, points: int = 1024) -> Se
     across = rows - np.outer(along, found.mean.ravel() / np.linalg.norm(found.mean))
     square = (across**2).sum(axis=1)
     degree = 2 if coefficients == "cascade" else 1
-    second, third = (
+    first, second, third, fourth = (
         2 ** (power / 2) * gamma((k * k + power) / 2) / gamma(k * k / 2)
-        for power in (2 * degree, 3 * degree)
+        for power in (degree, 2 * degree, 3 * degree, 4 * degree)
     )
+    apart = first * along.mean() * second * square.mean()
     tilt = second * (along[:, np.newaxis] * across).mean(axis=0)
     gram = across @ across.T
     np.fill_diagonal(gram, 0)
     spread = (gram**2).sum() / (len(rows) * (len(rows) - 1)) / square.mean() ** 2
     return SecondOrder(
-        float(third * (along * square).mean() / found.noise - 1),
+        float(third * (along * square).mean() / apart - 1),
         float(spread),
         float(tilt @ tilt / found.noise),
+        float(fourth * (square**2).mean() / (second * square.mean()) ** 2 - 1),
     )
 
 

@@ -79,7 +79,8 @@ PIECEWISE_LINEAR = Theorem(
     "piecewise-linear",
     "A ReLU network is linear once its masks are fixed",
     "logits = W_eff(x) x + b_eff(x) with W_eff = W_L D_{L-1} W_{L-1} ... D_1 W_1, D_l = "
-    "diag(m_l); the gradient of logit k is row k of W_eff.",
+    "diag(m_l); the gradient of logit k is row k of W_eff (at a pre-activation of exactly 0, where "
+    "there is none, the one-sided derivative that the masks stand for).",
     (RELU,),
     Claim.IDENTITY,
     _piecewise_linear,
@@ -112,9 +113,9 @@ CONSERVATION = Theorem(
     "conservation",
     "Relevance is kept, and every leak has a name",
     "The sum of relevance above a layer minus the sum below it is bias + stabiliser + empty "
-    "denominators + threshold + padding, in any network. Without biases and stabilisers z⁺, αβ "
-    "(α - β = 1), γ, z^B, w² and flat lose relevance only to empty denominators, and w² and flat "
-    "also to dead units.",
+    "denominators + threshold + padding, in any network. Without biases, stabilisers and padding "
+    "z⁺, αβ (α - β = 1), γ and, at the input, z^B lose relevance only to empty denominators; w², "
+    "flat and z^B elsewhere also to dead units (threshold).",
     (BIAS_FREE, UNSTABILISED),
     Claim.IDENTITY,
     _conservation,

@@ -13,6 +13,7 @@ from alignment_theory.theory.conditions import (
     GAUSSIAN,
     ISOTROPIC,
     NONZERO,
+    NONZERO_ACTIVATIONS,
     SOME_COEFFICIENT,
     THROUGH_Z,
 )
@@ -22,8 +23,10 @@ from alignment_theory.theory.theorem import Claim, Prediction, Theorem
 _n, _d = sp.symbols("n d", positive=True)
 _sigma, _norm = sp.symbols("sigma ‖x‖", positive=True)
 
-_GAMMAS = sp.exp(sp.loggamma(_d / 2) - sp.loggamma((_d + 1) / 2))
-_SPHERE_ONE = sp.sqrt(_d) * _sigma * _GAMMAS / (2 * sp.sqrt(sp.pi))
+_GAMMA_STEP = sp.rf(_d / 2, sp.Rational(1, 2))
+"""``Γ((d + 1)/2) / Γ(d/2)``, with all its digits at large d, unlike a difference of logarithms."""
+
+_SPHERE_ONE = sp.sqrt(_d) * _sigma / (2 * sp.sqrt(sp.pi) * _GAMMA_STEP)
 _KAPPAS = {
     ("gaussian", "one"): _sigma / sp.sqrt(2 * sp.pi),
     ("gaussian", "activation"): _sigma**2 * _norm / 2,
@@ -98,7 +101,7 @@ EXACT_LAW = Theorem(
     "Given (z_l, c_l, a_{l-1}), the component of g_{l-1} along a_{l-1} is exactly (z_l - b_l)·c_l/"
     "‖a_{l-1}‖ and ‖g_⊥‖²/(σ²‖c_l‖²) ~ χ²(d-1); the p-values are i.i.d. uniform jointly over "
     "layers and networks, at every finite size, with or without (fixed) biases.",
-    (GAUSSIAN, THROUGH_Z, NONZERO, SOME_COEFFICIENT),
+    (GAUSSIAN, THROUGH_Z, NONZERO_ACTIVATIONS, SOME_COEFFICIENT),
     Claim.EXACT_LAW,
     _exact_formula,
     (ZHENG_2025,),

@@ -28,6 +28,9 @@ WINNER_ONLY = Hypothesis(
 
 _s, _beta, _kappa, _k = sp.symbols("s beta kappa power", real=True)
 
+MOST_POOLED = 10_000
+"""Largest pool: the quadrature of the greatest of p normals is checked up to here."""
+
 BEST_THRESHOLD = 0.612003180962481
 """The root s* of 2s = φ(s)/Φ̄(s)."""
 
@@ -48,7 +51,15 @@ ALIGNMENT_CURVE = Theorem(
         N,
         D,
         Number("s", 'threshold of "top" on the normalised pre-activation', 0.0),
-        Number("p", 'pool size of "pool" and "pool-deconvnet"', 2, minimum=2, whole=True),
+        Number(
+            "p",
+            'pool size of "pool" and "pool-deconvnet"',
+            2,
+            minimum=2,
+            maximum=MOST_POOLED,
+            whole=True,
+            single=True,
+        ),
     ),
     evaluate=curves.predict_curve,
 )
@@ -69,8 +80,8 @@ OPTIMAL_FILTER = Theorem(
     "(z·c)² ≤ ‖z_A‖² ‖c‖² for coefficients c >= 0 on the active neurons A, with equality iff c ∝ a "
     "(Cauchy-Schwarz): so κ = E[c²]/E[t c]² >= 1/E[t² 1(t > 0)] = 2 for every negative filtering "
     "rule, and κ = 2 for c ∝ a. The formula is κ of c = t^power. Without sign and support "
-    "conditions c ∝ z reaches κ = 1.",
-    (NEGATIVE_FILTERING, GAUSSIAN),
+    "conditions c ∝ z reaches κ = 1; with a bias c ∝ a does not reach 2.",
+    (NEGATIVE_FILTERING, GAUSSIAN, BIAS_FREE),
     Claim.BOUND,
     _optimal_formula,
     (ZHENG_2025,),
@@ -174,7 +185,15 @@ DECONVNET_NEEDS_A_GATE = Theorem(
         ),
         Number("n", "number of pools", 200, minimum=1, whole=True),
         D,
-        Number("p", "neurons a pool chooses from, 1 for no pooling", 2, minimum=1, whole=True),
+        Number(
+            "p",
+            "neurons a pool chooses from, 1 for no pooling",
+            2,
+            minimum=1,
+            maximum=MOST_POOLED,
+            whole=True,
+            single=True,
+        ),
     ),
     evaluate=_predict_pooling,
 )

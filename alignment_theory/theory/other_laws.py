@@ -8,7 +8,6 @@ import sympy as sp
 
 from alignment_theory.arrays import Array
 from alignment_theory.sources import NIE_2018, ZHENG_2025
-from alignment_theory.theory import filter_overlaps
 from alignment_theory.theory.anisotropic_rows import (
     effective_dimension,
     mean_attribution,
@@ -22,6 +21,8 @@ from alignment_theory.theory.entry_kurtosis import (
     predict_half_mean,
     predict_spread_out,
 )
+from alignment_theory.theory.filter_noise import predict_noise
+from alignment_theory.theory.filter_overlaps import filter_moments
 from alignment_theory.theory.one_layer import D, N
 from alignment_theory.theory.orthogonal_frames import predict_haar
 from alignment_theory.theory.parameters import Choice, Number, Parameter
@@ -57,10 +58,17 @@ class Vector(Parameter):
 ORTHOGONAL = Hypothesis(
     "orthogonal-frame", "the rows of W (n <= d) or its columns (n >= d) are orthogonal, of one norm"
 )
-UNIFORM_FRAME = Hypothesis("uniform-frame", "W is uniform among these: W V has the law of W")
+UNIFORM_FRAME = Hypothesis(
+    "uniform-frame", "W is uniform among these: U W V has the law of W for orthogonal U and V"
+)
 CASCADE = Hypothesis("cascade-coefficients", "the coefficients are proportional to the activations")
 NORMAL_ROWS = Hypothesis("normal-rows", "every row of W is N(0, Σ)")
 NONZERO_IMAGE = Hypothesis("nonzero-image", "Σ x ≠ 0")
+SPREAD_NOISE = Hypothesis(
+    "spread-noise",
+    "the noise across Σx is spread out: ‖M‖_F/tr M is small, M = Σ - Σx xᵀΣ/xᵀΣx; where few "
+    "directions hold it cos² stays random, and predict widens its remainder",
+)
 NORMAL_FILTERS = Hypothesis("gaussian-filters", "the entries of a filter are i.i.d. N(0, σ²)")
 INDEPENDENT_FILTERS = Hypothesis("independent-filters", "the filters are independent")
 SHARED = Hypothesis("shared-filters", "one filter meets all patches")
@@ -73,9 +81,7 @@ IID_ENTRIES = Hypothesis(
     "iid-entries", "the entries of W are i.i.d. with mean 0 and a finite sixth moment"
 )
 SYMMETRIC = Hypothesis("symmetric-entries", "an entry is as likely as its opposite")
-NO_LATTICE = Hypothesis(
-    "no-lattice", "w·x lies on no lattice (x is not in proportion to integers, or w has a density)"
-)
+NO_TIES = Hypothesis("no-ties", "w·x = 0 has probability 0 (a tie that ±1 entries can make)")
 DELOCALISED = Hypothesis("delocalised", "ι = Σ x⁴/‖x‖⁴ is small; else the exact moments decide")
 
 
@@ -122,7 +128,7 @@ def _predict_anisotropy(
             f"anisotropy: variances and x must have one length >= 2, got {len(variances)} and "
             f"{len(x)}"
         )
-    if not (variances * x).any():
+    if not ((variances > 0) & (x != 0)).any():
         raise ValueError("anisotropy: Σ x is 0, so no neuron is ever active; give another x")
     if quantity == "mean":
         return Prediction(mean_attribution(coefficients, n, variances, x))
@@ -137,8 +143,10 @@ ANISOTROPY = Theorem(
     "Anisotropic rows align the attribution with Σx, not with x",
     "Rows N(0, Σ): E R = n Σx/√(2π xᵀΣx) for c = 1 on active, n Σx/2 for c = a; cos²(R, Σx) → "
     "1/(1 + κ (D-1)/n) with the effective dimension D = tr Σ · xᵀΣx/xᵀΣ²x and κ of "
-    "`alignment-curve`, and cos²(R, x) → cos²(Σx, x) times that. predict takes a diagonal Σ.",
-    (NORMAL_ROWS, INDEPENDENT, BIAS_FREE, THROUGH_Z, NONZERO_IMAGE),
+    "`alignment-curve`, and cos²(R, x) → cos²(Σx, x) times that, if the noise is spread out: for Σ "
+    "= diag(n, 1), x = e_2 and c = a, cos² → 1/(1 + 2 ξ²), ξ ~ N(0, 1). predict takes a diagonal "
+    "Σ.",
+    (NORMAL_ROWS, INDEPENDENT, BIAS_FREE, THROUGH_Z, NONZERO_IMAGE, SPREAD_NOISE),
     Claim.LIMIT,
     _anisotropy_formula,
     (ZHENG_2025,),
@@ -174,30 +182,13 @@ def _convolution_formula() -> sp.And:
 def _predict_convolution(
     quantity: str, coefficients: str, size: int, k: int, filters: int, sigma: float
 ) -> Prediction:
-    """Return the mean image, or E[1 - cos²] to second order in 1/F.
-
-    With y and ρ the parts of r along and across E r, in units of ‖E r‖, cos² = Y²/(Y² + ‖P‖²) for
-    their means Y, P over F filters: expanding gives (C/F) (1 + b/F), b = 3 Var y + 6 ‖Cov(y, ρ)‖²/C
-    - 2 E[(y-1)‖ρ‖²]/C - C (1 + 2 tr(Cov ρ)²/C²). Remainder: twice the leading part of the third
-    order, 5 E[(Y-1)⁴‖P‖²], a tenth of the second (its quadrature), and P(no neuron is active).
-    """
+    """Return the mean image, or E[1 - cos²] to second order in 1/F."""
     if k > size:
         raise ValueError(f"convolution: k must be at most size, got k = {k} and size = {size}")
-    found = filter_overlaps.filter_moments(size, k, coefficients)
     if quantity == "mean":
         scale = sigma**2 if coefficients == "cascade" else sigma
-        return Prediction(filters * scale * found.mean)
-    next_order = filter_overlaps.second_order(size, k, coefficients)
-    first = found.noise / filters
-    bracket = 3 * found.along + 6 * next_order.tilt - 2 * next_order.skew
-    bracket -= found.noise * (1 + 2 * next_order.spread)
-    image = filter_overlaps.blob(size)
-    overlap = float((image * found.mean).sum() ** 2 / ((image**2).sum() * (found.mean**2).sum()))
-    terms = {"limit": 0.0, "1/F term": first, "1/F² term": first * bracket / filters}
-    terms["cos²(E R, x)"] = overlap
-    third = first * 15 * found.along * (found.along + 4 * next_order.tilt) / filters**2
-    remainder = 2 * third + 0.1 * abs(terms["1/F² term"]) + 0.5**filters
-    return Prediction(first + terms["1/F² term"], remainder, terms)
+        return Prediction(filters * scale * filter_moments(size, k, coefficients).mean)
+    return predict_noise(size, k, coefficients, filters)
 
 
 CONVOLUTION = Theorem(
@@ -206,7 +197,8 @@ CONVOLUTION = Theorem(
     "For F random filters, c = a gives back the image, E R_i = F σ²/2 x_i · (patches that hold i); "
     "c = 1 on active gives E R_i = F σ/√(2π) x_i Σ_{p∋i} 1/‖x_p‖. 1 - cos²(R, E R) ≈ C/F, C = (tr "
     "Cov r - Var⟨r, E r⟩/‖E r‖²)/‖E r‖² of one filter's image r, exactly by arc-cosine moments of "
-    "pairs of patches. Predicted for a Gaussian blob of standard deviation size/6.",
+    "pairs of patches. predict adds the next order to N/(1 + N), N = C/F, which stays within [0, "
+    "1] where C exceeds F; for a Gaussian blob of standard deviation size/6.",
     (
         NORMAL_FILTERS,
         INDEPENDENT_FILTERS,
@@ -259,7 +251,7 @@ UNIVERSALITY = Theorem(
     "The law of the entries acts through m = ½ ∇_x E|w·x| alone; where x sits on few coordinates "
     "m is not in its direction and cos² → 1/(1 + μ + κ (d-1)/n), μ = ‖m‖²/(m·x)² - 1, κ = 1/(2 "
     "(m·x)²), for ‖x‖ = 1.",
-    (IID_ENTRIES, SYMMETRIC, NO_LATTICE, DELOCALISED, BIAS_FREE, ONE_ON_ACTIVE, NONZERO),
+    (IID_ENTRIES, SYMMETRIC, NO_TIES, DELOCALISED, BIAS_FREE, ONE_ON_ACTIVE, NONZERO),
     Claim.LIMIT,
     _universality_formula,
     (ZHENG_2025,),

@@ -86,6 +86,23 @@ def activation_cosines(widths: Sequence[int], redrawn: frozenset[int]) -> list[S
     return cosines
 
 
+_SQUARE_NOISE = 5.0
+"""Relative variance of t₊², ``E t₊⁴/(E t₊²)² - 1``."""
+
+
+def cosine_noises(widths: Sequence[int], redrawn: frozenset[int]) -> list[float]:
+    """Return the noise in the cosine of the activations at levels 0, ..., L-1.
+
+    This is the sum of the relative variances of the means of t₊² over the layers that it depends
+    on: from the last one that is re-drawn. Where both networks have one activation it is 0.
+    """
+    noises = [0.0]
+    for layer in range(1, len(widths) - 1):
+        below, own = noises[-1], _SQUARE_NOISE / widths[layer]
+        noises.append(own if layer in redrawn else below + own if below else 0.0)
+    return noises
+
+
 def _next_own(ratio: float, means: Array) -> Array:
     """Return x, x' and η below from the five means (m, 5)."""
     arguments = (_S, _S2, _Q, _Q2, _X, _ratio)

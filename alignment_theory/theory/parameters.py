@@ -31,31 +31,49 @@ class Parameter(ABC):
         )
 
 
+LARGEST_WIDTH = 10**8
+"""Widest layer that is taken: rank statistics of a layer go through all its units."""
+
+LARGEST_WHOLE = 10**12
+"""Largest size that is taken: squares and products of a few of them are still exact or close."""
+
+
 @dataclass(frozen=True)
 class Number(Parameter):
-    """A finite number, or an array of them, within bounds; `whole` asks for integers."""
+    """A finite number, or an array of them, within bounds.
+
+    `whole` asks for integers (at most 10^12 where no maximum is stated), `single` for one number.
+    """
 
     minimum: float | None = None
     maximum: float | None = None
     whole: bool = False
+    single: bool = False
 
     def parse(self, theorem: str, value: object) -> Any:
         """Return a float or an int, or an array of them."""
         try:
             numbers = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self.refuse(theorem, "a number", value) from None
+        if self.single and numbers.ndim:
+            raise self.refuse(theorem, "a single number, not an array", value)
         if not np.isfinite(numbers).all():
             raise self.refuse(theorem, "finite", value)
         if self.minimum is not None and (numbers < self.minimum).any():
-            raise self.refuse(theorem, f">= {self.minimum}", value)
-        if self.maximum is not None and (numbers > self.maximum).any():
-            raise self.refuse(theorem, f"<= {self.maximum}", value)
+            raise self.refuse(theorem, f">= {self.minimum:g}", value)
+        if self.highest is not None and (numbers > self.highest).any():
+            raise self.refuse(theorem, f"<= {self.highest:g}", value)
         if self.whole:
             if (numbers != np.floor(numbers)).any():
                 raise self.refuse(theorem, "a whole number", value)
             numbers = numbers.astype(int)
         return numbers if numbers.ndim else numbers.item()
+
+    @property
+    def highest(self) -> float | None:
+        """The largest number admitted, None for any."""
+        return LARGEST_WHOLE if self.whole and self.maximum is None else self.maximum
 
     @property
     def admits(self) -> str:
@@ -85,28 +103,37 @@ class Choice(Parameter):
 
 @dataclass(frozen=True)
 class Widths(Parameter):
-    """Layer widths, input first, as a sequence or as text such as "784,512,10"."""
+    """Layer widths, input first, as a sequence or as text such as "784,512,10".
+
+    There must be `least` of them, and all but the last (the outputs) at least `smallest`.
+    """
 
     least: int = 3
+    smallest: int = 1
 
     def parse(self, theorem: str, value: object) -> tuple[int, ...]:
         """Return the widths."""
-        wanted = f"at least {self.least} whole numbers >= 1, input first, such as 784,512,10"
+        wanted = (
+            f"at least {self.least} whole numbers, input first, such as 784,512,10, from "
+            f"{self.smallest} (the last from 1) to {LARGEST_WIDTH:g}"
+        )
         parts = value.split(",") if isinstance(value, str) else value
         try:
             numbers = np.asarray(parts, dtype=float)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self.refuse(theorem, wanted, value) from None
         if numbers.ndim != 1 or len(numbers) < self.least or not np.isfinite(numbers).all():
             raise self.refuse(theorem, wanted, value)
-        if (numbers < 1).any() or (numbers != np.floor(numbers)).any():
+        small = numbers[-1] < 1 or (numbers[:-1] < self.smallest).any()
+        if small or (numbers > LARGEST_WIDTH).any() or (numbers != np.floor(numbers)).any():
             raise self.refuse(theorem, wanted, value)
         return tuple(int(number) for number in numbers)
 
     @property
     def admits(self) -> str:
         """The form."""
-        return "widths such as 784,512,10"
+        least = f", each but the last >= {self.smallest}" if self.smallest > 1 else ""
+        return f"widths such as 784,512,10{least}"
 
 
 @dataclass(frozen=True)
@@ -125,9 +152,9 @@ class Level(Parameter):
             return None
         try:
             number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = -1.0
-        if number < 0 or number != int(number):
+        if not 0 <= number <= LARGEST_WIDTH or number != int(number):
             raise self.refuse(theorem, f"a whole number >= 0 or {self.every!r}", value)
         return int(number)
 

@@ -58,7 +58,8 @@ class Prediction:
     remainder : float or array
         Size of the terms left out (0 for exact statements).
     terms : mapping
-        Named pieces, for instance "limit" and "1/n term", whose sum is the value.
+        Named pieces, for instance "limit" and "1/n term" (of which the value is the sum), and what
+        else is worth knowing, such as the "1/n² term" that the remainder is made from.
     """
 
     value: float | Array
@@ -105,6 +106,25 @@ class Theorem:
     parameters: tuple[Parameter, ...] = ()
     evaluate: Callable[..., Prediction] | None = None
 
+    def __post_init__(self) -> None:
+        """Check the fields; ValueError for a claim, formula or parameters that are none."""
+        if self.claim not in list(Claim):
+            raise ValueError(
+                f"{self.id}: claim must be one of {', '.join(Claim)}, got {self.claim!r}"
+            )
+        object.__setattr__(self, "claim", Claim(self.claim))
+        if not isinstance(self.formula, sp.Basic) and not callable(self.formula):
+            raise ValueError(
+                f"{self.id}: formula must be a SymPy expression such as Eq(quantity, value), or a "
+                f"function returning one, got {self.formula!r}"
+            )
+        names = [parameter.name for parameter in self.parameters]
+        if len(set(names)) < len(names) or not all(name.isidentifier() for name in names):
+            raise ValueError(
+                f"{self.id}: parameters must have different names that Python takes for names, "
+                f"got {', '.join(names)}"
+            )
+
     def predict(self, **parameters: object) -> Prediction:
         """Return the prediction for given parameters (numbers, arrays, or text that reads as one).
 
@@ -113,9 +133,10 @@ class Theorem:
         Raises
         ------
         ValueError
-            For unknown, missing or inadmissible parameters, and for theorems that relate arrays.
+            For unknown, missing or inadmissible parameters, arrays where one number is needed,
+            theorems that relate arrays, and where float64 does not hold the prediction.
         """
-        if not self.parameters:
+        if not self.parameters and self._relates_arrays():
             raise ValueError(
                 f"{self.id} relates arrays of one network, so no number follows from parameters; "
                 "judge it with verify"
@@ -132,9 +153,34 @@ class Theorem:
             if value is None:
                 raise ValueError(f"{self.id}: parameter {name} ({parameter.meaning}) is missing")
             values[name] = parameter.parse(self.id, value)
-        prediction = (self.evaluate or self._right_hand_side)(**values)
+        return self._checked(self._evaluated(values), values)
+
+    def _relates_arrays(self) -> bool:
+        formula = self.expression()
+        return not (isinstance(formula, sp.Eq) and formula.rhs.is_number)
+
+    def _evaluated(self, values: Mapping[str, Any]) -> Any:
+        try:
+            return (self.evaluate or self._right_hand_side)(**values)
+        except (ArithmeticError, MemoryError) as error:
+            raise ValueError(
+                f"{self.id}: float64 does not hold the prediction for {_told(values)} "
+                f"({type(error).__name__}: {error}); take less extreme numbers"
+            ) from error
+
+    def _checked(self, prediction: Any, values: Mapping[str, Any]) -> Prediction:
+        if not isinstance(prediction, Prediction):
+            raise ValueError(
+                f"{self.id}: evaluate must return a Prediction, got {type(prediction).__name__}"
+            )
+        remainder = np.asarray(prediction.remainder, dtype=float)
         if not np.isfinite(prediction.value).all():
-            raise ValueError(f"{self.id}: the prediction is not finite for {values}")
+            raise ValueError(f"{self.id}: the prediction is not finite for {_told(values)}")
+        if np.isnan(remainder).any() or (remainder < 0).any():
+            raise ValueError(
+                f"{self.id}: a remainder must be >= 0, got {prediction.remainder} for "
+                f"{_told(values)}"
+            )
         return prediction
 
     def expression(self) -> sp.Basic:
@@ -170,3 +216,7 @@ class Theorem:
         with np.errstate(all="ignore"):
             value = self._compiled(*(values[parameter.name] for parameter in self.parameters))
         return Prediction(value if np.ndim(value) else float(value))
+
+
+def _told(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())

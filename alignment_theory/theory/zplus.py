@@ -7,34 +7,39 @@ independent rows, and *tilt*: given t the mean of ``W⁺_ij`` rises with ``t_i �
 coefficients μ, 1/2, μ, 0 of relu), so ``E c_j = β₀ + β₁ â_j + β₂ â_j²`` and, one layer down,
 ``c' = 1 + κ₁t + κ₂t² + ξ``, ``v = E ξ²``. All are polynomials in ``λ = ‖a‖/Σa``,
 ``A_k = Σ â^(k+2)``, κ₁ (of size 1/√d) and A₂, κ₂ (of size 1/d), cut off beyond 1/d; ``M = √(2π)``.
+
+At narrow layers the series says nothing. The noise of a level is proportional to 1 + v, and v ≈ V
+of the level above: an error of 1 + V there doubles or cancels all of what lies below, and cos²
+itself is no larger than its remainder. A prediction is refused where, at a level from the top down
+to the one asked for, what is left out reaches 1 + V (at the top: what is predicted), or where the
+terms kept make a variance negative. Of widths from 32 up none is.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import combinations, product
-from math import factorial, isfinite, pi, prod, sqrt
+from functools import cache, lru_cache
+from math import pi, prod, sqrt
 from typing import Any
 
 import sympy as sp
 
 from alignment_theory.theory.theorem import Prediction
+from alignment_theory.theory.zplus_shapes import (
+    Factors,
+    Floats,
+    Moment,
+    Shape,
+    half_moment,
+    power_product,
+    row_moment,
+    shape_of,
+    shape_of_law,
+    uniform_moment,
+)
 
 _RING, _T, _M, _LAM, _A1, _A2, _K1, _K2, _V = sp.ring("t M lambda A1 A2 kappa1 kappa2 v", sp.QQ)
 _SIZES = (0, 0, 1, 1, 2, 1, 2, 0)
-Floats = Sequence[float]
 Inputs = str | Floats
-Factors = Sequence[tuple[int, ...]]
-Moment = Callable[[int], float]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """λ and A_1, ..., A_4 of activations, and what chance adds to the mean of ``A_2 - A_1²``."""
-
-    lam: float
-    means: tuple[float, ...]
-    excess: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,63 +67,7 @@ class _Level:
     gain_tail: float
 
 
-def half_moment(k: int) -> float:
-    """Return ``E relu(t)^k`` of a standard normal t (1 for k = 0)."""
-    return (1.0, 1 / sqrt(2 * pi), 0.5)[k] if k < 3 else (k - 1) * half_moment(k - 2)
-
-
-def row_moment(k: int) -> float:
-    """Return ``E (W⁺)^k`` for entries scaled to ``E W⁺ = 1``."""
-    return half_moment(k) / half_moment(1) ** k
-
-
-def uniform_moment(k: int) -> float:
-    """Return ``E x^k`` of x uniform on [0, 1]."""
-    return 1 / (k + 1)
-
-
 INPUTS: dict[str, Moment] = {"uniform": uniform_moment, "relu": half_moment}
-
-
-def power_product(factors: Factors, exponents: Floats, laws: Sequence[Moment]) -> list[float]:
-    """Return p, q, r of ``E Π_r (X̄_r / E X_r)^exponents_r = 1 + p/n + (q + r)/n²`` (delta method).
-
-    X̄_r is the mean of n draws of ``X_r = Π_f Z_f^factors_r,f``, the Z_f independent with moments
-    ``laws_f``; for a mean with weights w it is ``1 + p Σw² + q Σw³ + r (Σw²)²``.
-    """
-
-    def raw(chosen: Sequence[int]) -> float:
-        return prod(law(sum(factors[r][f] for r in chosen)) for f, law in enumerate(laws))
-
-    def central(chosen: Sequence[int]) -> float:
-        parts = [part for size in range(5) for part in combinations(chosen, size)]
-        sign = (-1) ** len(chosen)
-        return sum(sign * (-1) ** len(q) * raw(q) / prod(raw([r]) for r in q) for q in parts)
-
-    orders = [0.0, 0.0, 0.0]
-    for size in (2, 3, 4):
-        for chosen in product(range(len(factors)), repeat=size):
-            slope = prod(exponents[r] - chosen[:k].count(r) for k, r in enumerate(chosen))
-            pairs = (chosen,) if size < 4 else (chosen[:2], chosen[2:])
-            weight = (3 if size == 4 else 1) / factorial(size)  # 3 ways to pair four
-            orders[size - 2] += weight * slope * prod(central(pair) for pair in pairs)
-    return orders
-
-
-def shape_of(x: Floats) -> Shape:
-    """Return the shape of a given non-negative vector, from its power sums."""
-    sums = [sum(float(value) ** k for value in x) for k in range(7)]
-    if not (all(isfinite(value) and value >= 0 for value in x) and sums[2] > 0):
-        raise ValueError("z+: the input must be finite, >= 0 and not all 0; give such a vector")
-    return Shape(sqrt(sums[2]) / sums[1], tuple(sums[k] / sums[2] ** (k / 2) for k in range(3, 7)))
-
-
-def shape_of_law(power: Moment, d: int) -> Shape:
-    """Return the shape of d i.i.d. activations with ``power(k) = E a^k``."""
-    means = tuple(power(k + 2) / power(2) ** (k / 2 + 1) / d ** (k / 2) for k in range(1, 5))
-    second = means[1] * power_product([(4,), (2,)], [1, -2], [power])[0]
-    first = means[0] ** 2 * power_product([(3,), (2,)], [2, -3], [power])[0]
-    return Shape(sqrt(power(2) / d) / power(1), means, (second - first) / d)
 
 
 def _size(powers: tuple[int, ...]) -> int:
@@ -195,6 +144,7 @@ def _tail(sizes: Floats) -> float:
     return sizes[2] * min(1.0, 2 * ratio / max(1 - ratio, 1e-9))
 
 
+@lru_cache(maxsize=1024)
 def _drifts(above: _Above) -> tuple[float, float, float, float, float]:
     """Return n times the effect of random row sums on the parts of V, and ``n Var(Σy²/(Σy)²)``."""
     laws, y2, y, ty = (half_moment, above.moment), (2, 2), (1, 1), (2, 1)
@@ -223,7 +173,7 @@ def _level(shape: Shape, d: int, n: int, above: _Above, order: int, upper_tail: 
     noisy = sum(map(sum, noise[: order + 1]))
     total = noisy + sum(map(sum, tilt[: order + 1]))
     curvature = total**2 * (variance + 2 * a2)
-    total -= curvature / (1 + total) if order == 2 else 0.0  # E 1/(1 + V)
+    total -= curvature / (1 + total) if order == 2 and total > 0 else 0.0  # E 1/(1 + V)
     sizes[2] += curvature + abs(z0 * noise_drift_2 / n**2)
     rise, bump = 4 * half_moment(1) * above.k1, 3 * above.k2  # mean_p(c') = 1 + rise + bump
     g0, g1, g2 = (g / n for g in piece["gain"])
@@ -236,18 +186,44 @@ def _level(shape: Shape, d: int, n: int, above: _Above, order: int, upper_tail: 
     return _Level(total, _tail(sizes) + g0 * upper_tail, below, gain, gain_tail)
 
 
-def _descend(widths: Sequence[int], shapes: Sequence[Shape], order: int) -> list[_Level]:
-    above, tail, found = _Above(), 0.0, list[_Level]()
-    for k in range(len(widths) - 3, -1, -1):
-        found.insert(0, _level(shapes[k], widths[k], widths[k + 1], above, order, tail))
-        above, tail = found[0].below, found[0].tail
+def _refusal(level: int, told: str) -> ValueError:
+    return ValueError(
+        f"zplus-uniformity: too narrow at level {level} for an expansion in 1/√width: {told}; "
+        f"make the layers from level {level} up wider (32 units are enough, or as many entries of "
+        "like size in a given input)"
+    )
+
+
+def _refuse(level: int, widths: Sequence[int], orders: Sequence[_Level]) -> None:
+    """Raise where the expansion of V has lost its meaning (see the module)."""
+    first, half, one = orders
+    kept = min(one.total, one.below.v, one.gain, 1 + half.total) > 0
+    if kept and one.tail < 1 + one.total:
+        return
+    relative = [(b.total - a.total) / first.total for a, b in ((first, half), (half, one))]
+    raise _refusal(
+        level,
+        f"with {widths[level]} units and {widths[level + 1]} above them, corrections of "
+        f"{relative[0]:+.2g} and {relative[1]:+.2g} times its leading term make V {one.total:.2g}, "
+        f"and up to {one.tail:.2g} is left out (V > 0 and less than 1 + V left out are needed)",
+    )
+
+
+def _descend(widths: Sequence[int], shapes: Sequence[Shape], level: int) -> list[list[_Level]]:
+    """Return the levels from the given one to L-2, at the three orders; refuse narrow ones."""
+    above, tails, found = [_Above()] * 3, [0.0] * 3, list[list[_Level]]()
+    for k in range(len(widths) - 3, level - 1, -1):
+        told = zip(above, range(3), tails, strict=True)
+        found.insert(0, [_level(shapes[k], widths[k], widths[k + 1], *one) for one in told])
+        _refuse(k, widths, found[0])
+        above, tails = [one.below for one in found[0]], [one.tail for one in found[0]]
     return found
 
 
 def _shapes(widths: Sequence[int], level: int, inputs: Inputs) -> list[Shape]:
-    if len(widths) < 2 or min(widths[:-1]) < 16 or not 0 <= level < len(widths) - 1:
+    if len(widths) < 2 or min(widths) < 1 or not 0 <= level < len(widths) - 1:
         found = f"got widths {tuple(widths)} and level {level}"
-        raise ValueError(f"z+: give d_0, ..., d_(L-1) >= 16 and a level from 0 to L-1, {found}")
+        raise ValueError(f"z+: give widths d_0, ..., d_L >= 1 and a level from 0 to L-1, {found}")
     hidden = [shape_of_law(half_moment, d) for d in widths[1:-1]]
     if isinstance(inputs, str) and inputs in INPUTS:
         return [shape_of_law(INPUTS[inputs], widths[0]), *hidden]
@@ -257,30 +233,46 @@ def _shapes(widths: Sequence[int], level: int, inputs: Inputs) -> list[Shape]:
     return [shape_of(inputs), *hidden]
 
 
-def _top(shape: Shape, factors: Factors, powers: Floats) -> tuple[list[float], float]:
-    """Return partial sums of the mean of a power product of p-means of rows, limit 1/π; a bound."""
+def _top(shape: Shape, factors: Factors, powers: Floats) -> tuple[float, float]:
+    """Return c, and a bound: a power product of p-means of rows has mean ``(1 + c)/π``."""
     p, q, r = power_product(factors, powers, [row_moment] * len(factors[0]))
     second = abs(q * shape.means[3] + r * shape.means[1] ** 2) + abs(p * shape.excess)
-    return [1 / pi, 1 / pi, (1 + p * shape.means[1]) / pi], second / pi
+    return p * shape.means[1], second / pi
 
 
 def _prediction(sums: tuple[Floats, float], widths: Sequence[int]) -> Prediction:
     (first, half, value), tail = sums
     terms = {"limit": first, "1/n term": value - first, "1/√d part of it": half - first}
     dead = sum(0.5**n for n in widths[1:-1]) + 0.75 ** widths[-2]  # such draws are undefined
-    return Prediction(value, tail + dead, terms)
+    return Prediction(value, tail + min(1.0, dead), terms)
+
+
+def _top_prediction(limit: float, value: float, tail: float, widths: Sequence[int]) -> Prediction:
+    if tail >= value:
+        raise _refusal(
+            len(widths) - 2,
+            f"with {widths[-2]} units the limit {limit:.2g} and a correction of "
+            f"{value / limit - 1:+.2g} times it make {value:.2g}, and up to {tail:.2g} is left out",
+        )
+    return _prediction(([limit, limit, value], tail), widths)
 
 
 def predict_zplus(widths: Sequence[int], level: int = 0, inputs: Inputs = "uniform") -> Prediction:
     """Return ``E cos²(R_level, a_level)`` of z⁺ for a fixed output of a random network.
 
-    Widths d_0, ..., d_(L-1) below 16 are refused, since the expansion has no meaning there. Level
-    0 is the input: i.i.d. by a law of `INPUTS`, or a vector.
+    Level 0 is the input: i.i.d. by a law of `INPUTS`, or a vector.
+
+    Raises
+    ------
+    ValueError
+        For other levels or inputs, and where a layer from that level up is too narrow for the
+        expansion to say anything; from width 32 up none is.
     """
     shapes = _shapes(widths, level, inputs)
     if level == len(shapes) - 1:
-        return _prediction(_top(shapes[-1], [(1,), (2,)], [2, -1]), widths)
-    found = [_descend(widths, shapes, order)[level] for order in range(3)]
+        correction, tail = _top(shapes[-1], [(1,), (2,)], [2, -1])
+        return _top_prediction(1 / pi, (1 + correction) / pi, tail, widths)
+    found = _descend(widths, shapes, level)[0]
     values = [1 / (1 + one.total) for one in found]
     return _prediction((values, found[2].tail * values[2] ** 2), widths)
 
@@ -288,12 +280,18 @@ def predict_zplus(widths: Sequence[int], level: int = 0, inputs: Inputs = "unifo
 def predict_zplus_classes(
     widths: Sequence[int], level: int = 0, inputs: Inputs = "uniform"
 ) -> Prediction:
-    """Return ``E[1 - cos]`` of the z⁺ relevances of two outputs, seeded alike, at a level."""
+    """Return ``E[1 - cos]`` of the z⁺ relevances of two outputs, seeded alike, at a level.
+
+    Raises
+    ------
+    ValueError
+        As `predict_zplus`.
+    """
     shapes = _shapes(widths, level, inputs)
     if level == len(shapes) - 1:
-        cosines, tail = _top(shapes[-1], [(1, 1), (2, 0), (0, 2)], [1, -0.5, -0.5])
-        return _prediction(([1 - cosine for cosine in cosines], tail), widths)
-    found = [_descend(widths, shapes, order)[level:] for order in range(3)]
+        correction, tail = _top(shapes[-1], [(1, 1), (2, 0), (0, 2)], [1, -0.5, -0.5])
+        return _top_prediction(1 - 1 / pi, 1 - (1 + correction) / pi, tail, widths)
+    found = list(zip(*_descend(widths, shapes, level), strict=True))
     values = [(pi - 1) * prod(one.gain for one in levels) for levels in found]
     values[2] /= 1 + found[2][0].total
     return _prediction((values, values[2] * sum(one.gain_tail for one in found[2])), widths)

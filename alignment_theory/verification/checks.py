@@ -52,7 +52,7 @@ class Effort:
 
 QUICK = Effort("quick", 0.10, 0.05, 20_000, 4 * 10**7, 1500, 0.09)
 STANDARD = Effort("standard", 0.05, 0.02, 60_000, 2 * 10**8, 4000, 0.055)
-THOROUGH = Effort("thorough", 0.02, 0.005, 60_000, 2 * 10**8, 20_000, 0.03, every_rung=True)
+THOROUGH = Effort("thorough", 0.02, 0.005, 100_000, 4 * 10**8, 20_000, 0.03, every_rung=True)
 EFFORTS = {effort.name: effort for effort in (QUICK, STANDARD, THOROUGH)}
 
 

@@ -38,6 +38,7 @@ from alignment_theory.verification.verdict import Outcome
 
 SCALES = (25, 50, 100, 200, 400, 1600)
 ONLY_THOROUGH = (25, 100, 400)
+SHARP = 50
 SIZES = {"n": 100, "d": 50}
 
 
@@ -66,6 +67,21 @@ def on_wave(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the theorem's arguments for d inputs."""
     told = {name: value for name, value in parameters.items() if name != "d"}
     return {**told, "variances": even_variances(parameters["d"]), "x": wave(parameters["d"])}
+
+
+def lone_variances(d: int) -> Array:
+    """Return variances (d - 1, 1, 0, ..., 0): where x = e_2 all noise is along e_1, and D = d."""
+    return np.concatenate([[d - 1.0, 1.0], np.zeros(d - 2)])
+
+
+def second_axis(d: int) -> Array:
+    """Return e_2."""
+    return np.eye(d)[1]
+
+
+def of_same_dimension(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return arguments whose D is that of `lone_variances` too, with the noise spread out."""
+    return {**without_sigma(parameters), "x": second_axis(parameters["d"])}
 
 
 def without_sigma(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -115,7 +131,8 @@ def _directions(name: str) -> Ladder:
     reduced = ReducedAnisotropic(even_variances, coefficients=name)
     rungs = [Rung(GivenLayer(given, wave, (image, wave), name), SIZES, 50)]
     for k in SCALES:
-        rungs.append(Rung(reduced, {"n": 2 * k, "d": k}, k, k in ONLY_THOROUGH))
+        sharp = k == SHARP and name == "active"
+        rungs.append(Rung(reduced, {"n": 2 * k, "d": k}, k, k in ONLY_THOROUGH, sharp))
     told = {"coefficients": name}
     columns = tuple(Column(q, {**told, "quantity": q}) for q in ("cos² with Σx", "cos² with x"))
     setting = f"even variances, {'c = 1' if name == 'active' else 'c = a'}"
@@ -212,6 +229,16 @@ def _dropped_hypotheses() -> Iterator[Variant]:
     )
     for hypothesis, error, changes in drops:
         yield Variant(Operator.HYPOTHESIS, error, _engine_rung(**changes), hypothesis)
+    lone = ReducedAnisotropic(lone_variances, second_axis)
+    spread = DIRECTIONS["active"]
+    rungs = tuple(
+        replace(rung, sampler=lone)
+        for rung in spread.rungs
+        if isinstance(rung.sampler, ReducedAnisotropic)
+    )
+    concentrated = replace(spread, rungs=rungs, predict=Family(of_same_dimension))
+    error = "all noise along one axis, D the same"
+    yield Variant(Operator.HYPOTHESIS, error, concentrated, "spread-noise")
     layer = GivenLayer(heavy, unit_wave, (image, off_image))
     yield Variant(
         Operator.HYPOTHESIS,

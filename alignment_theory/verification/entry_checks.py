@@ -101,7 +101,7 @@ def half_mean(name: str) -> Ladder:
 
 SPREAD = {name: delocalised(name) for name in LAWS}
 CONCENTRATED = {name: concentrated(name) for name in ("uniform", "±1")}
-HALF = {name: half_mean(name) for name in ("uniform", "±1")}
+HALF = {"uniform": half_mean("uniform")}
 ENTRY_CHECKS: tuple[Check, ...] = (
     *SPREAD.values(),
     *CONCENTRATED.values(),
@@ -115,7 +115,7 @@ def _drawn_from(check: Ladder, sampler: GivenLayer, sizes: Mapping[str, int] | N
 
 
 def _variants() -> Iterator[Variant]:
-    plain, few = SPREAD["±1"], CONCENTRATED["±1"]
+    plain, few = SPREAD["uniform"], CONCENTRATED["±1"]
     for check in (plain, CONCENTRATED["uniform"]):
         base = check.predict
         assert isinstance(base, Family)
@@ -140,7 +140,7 @@ def _variants() -> Iterator[Variant]:
             wrong = Family(spread_out, RemainderTimes(factor))
             yield Variant(operator, error, replace(check, predict=wrong))
     yield from _dropped_hypotheses()
-    ungated = _drawn_from(plain, layer(Rademacher(), rule=Deconvnet()), None)
+    ungated = _drawn_from(plain, layer(Uniform(), rule=Deconvnet()), None)
     yield Variant(Operator.GATE, "no forward mask", ungated)
     gaussian = replace(few, columns=(Column("", {"entries": "gaussian"}),))
     yield Variant(
@@ -149,18 +149,20 @@ def _variants() -> Iterator[Variant]:
 
 
 def _dropped_hypotheses() -> Iterator[Variant]:
-    plain = SPREAD["±1"]
-    lattice = {"inputs": constant, "aims": (constant,)}
+    plain = SPREAD["uniform"]
+    tied = layer(Rademacher(), inputs=constant, aims=(constant,))
+    large = _drawn_from(SPREAD["±1"], tied, {"n": 128, "d": 64})
+    words = "±1 entries on a constant input"
+    yield Variant(Operator.HYPOTHESIS, words, large, "no-ties")
     for hypothesis, error, sampler in (
         ("iid-entries", "rows of random length", layer(HeavyTailed(2.5))),
         ("symmetric-entries", "exponential entries", layer(Skewed())),
-        ("no-lattice", "±1 entries on a constant input", layer(Rademacher(), **lattice)),
-        ("bias-free", "a bias of -σ‖x‖", layer(Rademacher(), bias=-1.0)),
-        ("one-on-active", "c = a", layer(Rademacher(), coefficients="cascade")),
+        ("bias-free", "a bias of -σ‖x‖", layer(Uniform(), bias=-1.0)),
+        ("one-on-active", "c = a", layer(Uniform(), coefficients="cascade")),
     ):
         check = _drawn_from(plain, sampler, SMALL)
         yield Variant(Operator.HYPOTHESIS, error, check, hypothesis)
-    dead = _drawn_from(plain, layer(Rademacher(), inputs=nothing), SMALL)
+    dead = _drawn_from(plain, layer(Uniform(), inputs=nothing), SMALL)
     yield Variant(Operator.HYPOTHESIS, "x = 0", dead, "nonzero-input", Outcome.VACUOUS)
 
 

@@ -46,6 +46,12 @@ class Sample:
         live: Array = self.draws[~np.isnan(self.draws)]
         return live
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether margin and slack leave room for every mean in the range."""
+        width = self.margin + self.slack
+        return self.predicted - width <= self.low and self.predicted + width >= self.high
+
 
 def judge_means(
     theorem: str,
@@ -71,8 +77,11 @@ def judge_means(
             results.append((Outcome.VACUOUS, sample, np.nan, (sample.low, sample.high), 1.0))
             continue
         level = alpha / len(samples)
-        interval = confidence_interval(draws, alpha=level, low=sample.low, high=sample.high)
         width = sample.margin + sample.slack
+        interval = confidence_interval(draws, alpha=level, low=sample.low, high=sample.high)
+        if sample.says_nothing:
+            results.append((Outcome.VACUOUS, sample, float(draws.mean()), interval, 1.0))
+            continue
         outcome = Outcome(equivalence(interval, sample.predicted, width))
         p_value = _mean_p_value(draws, sample, width)
         results.append((outcome, sample, float(draws.mean()), interval, p_value))
@@ -81,6 +90,8 @@ def judge_means(
     relative = sample.margin / abs(sample.predicted) if sample.predicted else np.nan
     precision = f"{relative:.1%}" if np.isfinite(relative) else f"{sample.margin:.2g} absolute"
     witness = "" if outcome is Outcome.HOLDS else f"{sample.label}: mean {observed:.6g}"
+    if outcome is Outcome.VACUOUS and sample.says_nothing:
+        witness = f"{sample.label}: margin and remainder leave room for every mean"
     return Verdict(
         theorem,
         setting,
@@ -107,6 +118,20 @@ def _severity(
     outcome, sample, observed, _, _ = result
     distance = abs(observed - sample.predicted) / (sample.margin + sample.slack)
     return _ORDER.index(outcome), -distance
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the worst of verdicts on one theorem at several sizes, for all their trials.
+
+    Their error rates must have been shared out already.
+    """
+    found = min(verdicts, key=lambda verdict: (_ORDER.index(verdict.outcome), verdict.p_value))
+    return replace(
+        found,
+        trials=sum(verdict.trials for verdict in verdicts),
+        live_trials=sum(verdict.live_trials for verdict in verdicts),
+        p_value=min(1.0, len(verdicts) * found.p_value),
+    )
 
 
 def _mean_p_value(draws: Array, sample: Sample, width: float) -> float:
@@ -159,8 +184,17 @@ def judge_law(
         f"a distribution off by > {resolution:.3f} anywhere, error {alpha:.0e}",
         p_value=p_value,
         settings={**(settings or {}), "ks_statistic": float(observed)},
-        witness="" if outcome is Outcome.HOLDS else f"p = {p_value:.2g}",
+        witness=_law_witness(outcome, p_value, len(alive), coarsest),
     )
+
+
+def _law_witness(outcome: Outcome, p_value: float, live: int, coarsest: float) -> str:
+    return {
+        Outcome.HOLDS: "",
+        Outcome.FAILS: f"p = {p_value:.2g}",
+        Outcome.INCONCLUSIVE: f"{live} p-values do not resolve a deviation of {coarsest:g}",
+        Outcome.VACUOUS: f"only {live} p-values are defined",
+    }[outcome]
 
 
 def judge_two_samples(

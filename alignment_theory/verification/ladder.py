@@ -28,11 +28,14 @@ AMPLE = 1.2
 FIT_PRECISION = 0.1
 """Share of the predicted deviation from the limit that a rung's standard error is to reach."""
 
-FIT_BUDGET = 0.25
+FIT_BUDGET = 0.125
 """Share of a rung's trials that may be spent on that."""
 
-SHARP_SHARE = 0.15
+SHARP_SHARE = 0.2
 """Share of the finite-size term that a sharp rung resolves: half of it is then refuted."""
+
+SHARP_SLACK = 0.25
+"""Share of it that the remainder may be: with more, half of the term hides in the remainder."""
 
 SHARP_BUDGET = 4
 """How many times the effort's random numbers a sharp rung may use."""
@@ -201,6 +204,8 @@ class Ladder(Check):
     ) -> int:
         """Return how many trials to have next: an estimate, checked once it says enough."""
         live = draws[~np.isnan(draws)]
+        if sample.says_nothing:
+            return 0
         if len(live) < LEAST_LIVE:
             return 2 * len(draws)
         spread, mean = float(live.std()), float(live.mean())
@@ -210,9 +215,12 @@ class Ladder(Check):
             inside = min(max(mean, self.low), self.high)
             sure = max(0.0, abs(mean - sample.predicted) - 3 * spread / sqrt(len(live)))
             rest = max(abs(room - sure), room / 3)
-            needed = draws_needed(
-                rest, spread, mean=inside, alpha=level, low=self.low, high=self.high
-            )
+            try:
+                needed = draws_needed(
+                    rest, spread, mean=inside, alpha=level, low=self.low, high=self.high
+                )
+            except ValueError:  # a margin below what the bets resolve: all trials, no decision
+                return rung.cap(effort)
         deviation = abs(sample.predicted - sample.limit) * FIT_PRECISION
         if effort.every_rung and deviation > 0 and rung.sampler.gatherer == REDUCED:
             telling = (spread / deviation) ** 2
@@ -234,7 +242,7 @@ class Ladder(Check):
             margin = self._margin(rung, effort) * scale
             limit = float(prediction.terms.get("limit", value))
             term = abs(float(prediction.terms.get("1/n term", 0.0)))
-            if rung.sharp and effort.every_rung and term:
+            if rung.sharp and effort.every_rung and slack < SHARP_SLACK * term:
                 margin = min(margin, SHARP_SHARE * term)
             label = ", ".join(part for part in (column.label, rung.label) if part)
             samples.append(

@@ -20,12 +20,12 @@ LawFor = Callable[[int], WeightLaw]
 
 
 def wave(d: int) -> Array:
-    """Return the input ``x_i = 1 + sin i``, i = 1, ..., d: spread out, and on no lattice."""
+    """Return the input ``x_i = 1 + sin i``, i = 1, ..., d: spread out, without ties under ±1."""
     return np.asarray(1 + np.sin(np.arange(1.0, d + 1)))
 
 
 def constant(d: int) -> Array:
-    """Return the input of ones: w·x lies on a lattice where the entries of w are ±1."""
+    """Return the input of ones: w·x can be 0 where the entries of w are ±1."""
     return np.ones(d)
 
 

@@ -52,14 +52,15 @@ def redrawn_layers(kind: str, layer: int | None, depth: int) -> frozenset[int]:
 class EnginePairs(Sampler):
     """Real networks, explained by real rules, on standard normal inputs.
 
-    `bias` is that of every unit; with `mirror` hidden layers are transposes of earlier ones; both
-    are planted errors.
+    `bias` is that of every unit; with `mirror` hidden layers are transposes of earlier ones, with
+    `largest` the two classes are those of the largest logits: planted errors.
     """
 
     rule: Method = GuidedBackprop()  # noqa: RUF009
     law: WeightLaw = Gaussian()  # noqa: RUF009
     bias: float = 0.0
     mirror: bool = False
+    largest: bool = False
 
     def draw(self, rng: np.random.Generator, count: int, **parameters: Any) -> Array:
         """Return cos(R, R') at every level, input first, NaN where a relevance is all 0.
@@ -81,9 +82,14 @@ class EnginePairs(Sampler):
             for index, (old, new) in enumerate(zip(weights, fresh, strict=True), start=1)
         ]
         signal = rng.standard_normal(widths[0])
+        one, other = Network.mlp(weights, biases), Network.mlp(others, biases)
+        targets = (0, int(kind == "class"))
+        if self.largest:
+            *_, second_largest, largest = np.argsort(np.ravel(one.forward(signal).output))
+            targets = (int(largest), int(second_largest))
         first, second = (
-            attribute(Network.mlp(w, biases), signal, rule=self.rule, target=target)
-            for w, target in ((weights, 0), (others, int(kind == "class")))
+            attribute(network, signal, rule=self.rule, target=target)
+            for network, target in zip((one, other), targets, strict=True)
         )
         pairs = [(first.batched[k], second.batched[k]) for k in first.trace.network.levels]
         return np.array([cosine(left, right).values[0] for left, right in pairs])

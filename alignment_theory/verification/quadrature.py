@@ -7,6 +7,9 @@ import numpy as np
 
 Function = Callable[[float], float]
 
+BIAS = 0.5
+"""Bias of the pre-activations of `biased`, in units of their standard deviation."""
+
 _ROOT3 = float(np.sqrt(3))
 _EDGES = (-_ROOT3, -1.0, 0.0, _ROOT3)
 """Where densities and coefficients may jump: no piece of an integral crosses them."""
@@ -72,6 +75,11 @@ def normal(t: float) -> float:
 def uniform(t: float) -> float:
     """Return the density on ``[-√3, √3]``, of mean 0 and variance 1."""
     return 1 / (2 * _ROOT3) if abs(t) <= _ROOT3 else 0.0
+
+
+def biased(t: float) -> float:
+    """Return the normal density about `BIAS`."""
+    return normal(t - BIAS)
 
 
 def exponential(t: float) -> float:

@@ -2,6 +2,7 @@
 
 import pickle
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -10,11 +11,11 @@ from scipy.stats import beta, kstest
 from theory.recursion import leading_profile
 
 from alignment_theory.theory import CATALOGUE, depth
+from alignment_theory.theory.depth_levels import kept_units, squared_cosine
 from alignment_theory.theory.depth_prediction import (
-    kept_units,
+    _exact_maximum,
     maximum_moments,
     predict_depth,
-    squared_cosine,
 )
 from alignment_theory.theory.fluctuations import jets
 from alignment_theory.verification.betting import confidence_interval
@@ -130,6 +131,55 @@ def test_the_top_level_is_exact():
     squares = draws / (draws + np.random.default_rng(2).chisquare(4, draws.size))
     assert found.remainder == 0
     assert abs(squares.mean() - found.value) < 5 * squares.std() / np.sqrt(draws.size)
+
+
+@pytest.mark.parametrize("widths", [(2, 2), (3, 3), (4, 5), (30, 30), (9, 100_000)])
+def test_the_top_level_of_small_networks_is_exact(widths):
+    """|max| of two normals has the law of one: 1/d, as for one output and for a fixed row."""
+    assert _exact_maximum(widths[-1], 1) == pytest.approx(1 / widths[-1], rel=1e-12)
+    assert _exact_maximum(widths[-1], 2) == pytest.approx(1 / widths[-1], rel=1e-12)
+    for outputs in (1, 2):
+        found = predict_depth("guided", (*widths, outputs), output="argmax", level=1)
+        assert (found.value, found.remainder) == (1 / widths[-1], 0.0)
+
+
+@pytest.mark.parametrize("width", [2, 3, 6])
+@pytest.mark.parametrize("outputs", [3, 10, 1000])
+def test_the_top_level_equals_a_double_integral(width, outputs):
+    """With a = τ²/2, E τ²/(τ² + χ²(m)) is ``a e^a E_{m/2}(a)``, an exponential integral."""
+
+    def integrand(tau):
+        a = tau**2 / 2
+        given = a * mpmath.exp(a) * mpmath.expint(mpmath.mpf(width - 1) / 2, a)
+        both = mpmath.ncdf(tau) ** (outputs - 1) + mpmath.ncdf(-tau) ** (outputs - 1)
+        return outputs * mpmath.npdf(tau) * both * given
+
+    expected = float(mpmath.quad(integrand, [0, 0.01, 0.1, 0.5, 1, 2, 3, 4, 6, 8, 12]))
+    assert _exact_maximum(width, outputs) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_largest_of_one_output_is_a_fixed_row():
+    for rule in ("gradient", "deconvnet"):
+        for widths in ((2, 2, 1), (7, 9, 5, 1)):
+            found = predict_depth(rule, widths, output="argmax")
+            assert (found.value == predict_depth(rule, widths).value).all()
+            assert (found.remainder == 0).all()
+
+
+def test_the_larger_of_two_outputs_leaves_the_gradient_at_chance():
+    found = predict_depth("gradient", (30, 30, 30, 30, 2), output="argmax")
+    assert found.value == pytest.approx([1 / 30] * 4, rel=1e-14)
+    assert (found.remainder == 0).all()
+    draws = gather(
+        ReducedChain("gradient"),
+        np.random.SeedSequence(12),
+        20_000,
+        widths=(30, 30, 30, 30, 2),
+        output="argmax",
+    )
+    errors = draws.std(axis=0) / np.sqrt(len(draws))
+    assert (np.abs(draws.mean(axis=0) - 1 / 30) < 5 * errors).all()
+    assert (predict_depth("deconvnet", (9, 9, 9, 2), output="argmax").remainder[:-1] > 0).all()
 
 
 @pytest.mark.parametrize(

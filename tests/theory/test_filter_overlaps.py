@@ -91,3 +91,4 @@ def test_second_order_terms_by_drawing_filters():
     assert next_order.spread == pytest.approx(
         (covariance**2).sum() / np.trace(covariance) ** 2, rel=0.1
     )
+    assert next_order.scatter == pytest.approx(square.var() / square.mean() ** 2, rel=0.1)

@@ -11,6 +11,7 @@ from alignment_theory.theory.anisotropic_rows import Noise
 from alignment_theory.theory.curves import predict_curve
 from alignment_theory.theory.entry_kurtosis import (
     KURTOSIS,
+    edgeworth_slack,
     input_moments,
     mean_of_active,
     predict_concentrated,
@@ -100,7 +101,9 @@ def test_equal_variances_give_the_alignment_curve(coefficients, n, d):
             quantity=quantity, coefficients=coefficients, n=n, variances=np.full(d, 0.3), x=x
         )
         assert found.value == pytest.approx(float(curve.value), rel=1e-12)
-        assert found.remainder == pytest.approx(float(curve.remainder), rel=1e-9)
+        for term in ("limit", "1/n term", "1/n² term"):
+            assert found.terms[term] == pytest.approx(float(curve.terms[term]), rel=1e-9)
+        assert 2 * abs(found.terms["1/n² term"]) < found.remainder < 0.006
 
 
 def test_noise_moments_by_dense_matrices():
@@ -150,12 +153,38 @@ def test_edgeworth_against_characteristic_functions(entries, d):
     iota, iota_6 = input_moments(x)
     found = predict_half_mean(entries, iota, iota_6)
     assert abs(m @ x - found.value) < found.remainder
-    assert abs(m @ x - found.terms["limit"]) > found.remainder
+    edgeworth = 2 * edgeworth_slack(entries, iota, iota_6) / sqrt(2 * pi)
+    assert abs(m @ x - found.value) < edgeworth < abs(m @ x - found.terms["limit"])
     expected = x / sqrt(2 * pi) * (1 + KURTOSIS[entries] * (iota / 8 - x**2 / 6))
     assert m == pytest.approx(expected, abs=4 * (iota_6 + iota**2))
     mu = (m @ m) / (m @ x) ** 2 - 1
     second = KURTOSIS[entries] ** 2 * (iota_6 - iota**2) / 36
     assert mu == pytest.approx(second, rel=0.35)
+
+
+@pytest.mark.parametrize(("d", "sure"), [(20, True), (21, True), (100, False)])
+def test_remainder_covers_atoms_of_inputs_next_to_a_lattice(d, sure):
+    """±1 entries, x nearly constant: Edgeworth's own slack does not explain E|w·x| (d = 20, 21)."""
+    rng = np.random.default_rng(d)
+    x = 1 + 1e-3 * rng.standard_normal(d)
+    x /= np.linalg.norm(x)
+    draws = np.abs(rng.choice([-1.0, 1.0], (400_000, d)) @ x) / 2
+    off, error = draws.mean(), 5 * draws.std() / sqrt(draws.size)
+    found = predict_half_mean("rademacher", *input_moments(x))
+    off = abs(off - found.value)
+    assert off < found.remainder + error
+    alone = 2 * edgeworth_slack("rademacher", *input_moments(x)) / sqrt(2 * pi)
+    assert not sure or off > alone + error
+
+
+@pytest.mark.parametrize("small", [1e-3, 1e-6, 1e-100])
+def test_small_coordinates_are_as_good_as_none(small):
+    x = np.array([1.0, small, small, small])
+    few = predict_concentrated("uniform", 60, 60, x)
+    one = predict_concentrated("uniform", 60, 60, x[:1])
+    assert few.value == pytest.approx(one.value, abs=float(few.remainder))
+    for scale in (1e-200, 1e200):
+        assert predict_concentrated("uniform", 60, 60, scale * x[:1]).value > 0.2
 
 
 def test_exact_moments_on_few_coordinates():

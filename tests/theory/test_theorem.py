@@ -70,6 +70,17 @@ def test_theory_imports_no_engine():
         ("exact-law", {"z_dot_c": 1e300, "norm": 1e-300}, "the prediction is not finite"),
         ("exact-law", {}, r"parameter z_dot_c .* is missing"),
         ("nfr-sign", {}, "relates arrays of one network"),
+        ("alignment-curve", {"d": 1e19}, r"must be <= 1e\+12"),
+        ("alignment-curve", {"n": 10**400}, "must be a number"),
+        ("exact-law", {"z_dot_c": 1, "c_norm": 1e300}, "float64 does not hold the prediction"),
+        ("depth-recursion", {"widths": (1, 100, 1)}, "from 2 .the last from 1. to 1e.08"),
+        ("depth-recursion", {"level": float("inf")}, "whole number >= 0 or 'all'"),
+        ("sparsity-through-depth", {"level": 3}, "level must be in 0, ..., 2"),
+        ("depth-fixed-point", {"ratio": [1, 2]}, "a single number, not an array"),
+        ("depth-fixed-point", {"ratio": 4}, "widths from 0.0122 to 800"),
+        ("depth-fixed-point", {"layers": 1e9}, "must be <= 1000"),
+        ("rank-one-contraction", {"top": [1, 2]}, "a single number, not an array"),
+        ("deconvnet-needs-a-gate", {"p": 1e6}, "must be <= 10000"),
     ],
 )
 def test_bad_parameters_are_explained(identifier, parameters, message):
@@ -87,6 +98,22 @@ def test_spherical_kappa_tends_to_the_gaussian_one():
     gaussian = predict(rows="gaussian", n=1, d=10_000).value
     assert predict(rows="sphere", n=1, d=10_000).value == pytest.approx(gaussian, rel=1e-4)
     assert predict(rows="sphere", n=1, d=2).value == pytest.approx(2**0.5 / 3.141592653589793)
+
+
+@pytest.mark.parametrize("d", [1e9, 1e12])
+def test_spherical_kappa_keeps_its_digits(d):
+    found = CATALOGUE["isotropic-alignment"].predict(rows="sphere", n=1, d=d).value
+    assert found == pytest.approx((2 * 3.141592653589793) ** -0.5, rel=2 / d + 1e-15)
+
+
+def test_values_beyond_the_range_are_its_end():
+    found = CATALOGUE["alignment-curve"].predict(coefficients="top", s=2.5, n=10, d=2)
+    assert found.value == 0 and found.remainder == 1
+
+
+def test_many_groups_contract_to_nothing_at_once():
+    found = CATALOGUE["rank-one-contraction"].predict(top=1, below=0.5, groups=10**9)
+    assert found.value == 0 and found.terms["least cosine"] == 1
 
 
 @pytest.mark.parametrize("found", PREDICTIVE, ids=lambda found: found.id)

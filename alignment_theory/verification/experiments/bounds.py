@@ -27,7 +27,7 @@ from alignment_theory.verification.compared import Evidence, OnDigits, OnGiven, 
 from alignment_theory.verification.computed import Computed
 from alignment_theory.verification.contraction import rank_one_contraction
 from alignment_theory.verification.planted import SquaredRelu, WithSwitch
-from alignment_theory.verification.quadrature import Power, exponential, uniform
+from alignment_theory.verification.quadrature import Power, biased, exponential, uniform
 from alignment_theory.verification.special_subjects import (
     blended,
     haar_subjects,
@@ -235,10 +235,13 @@ def _filters() -> Iterator[Variant]:
         ("t^k → t^{k + 1/10}", partial(filters.filter_moments, shift=0.1)),
     ):
         yield Variant(Operator.CONSTANT, error, Computed(theorem, "random filters", moments))
-    skew = partial(filters.filter_moments, density=exponential)
-    check = Computed(theorem, "random filters", skew)
-    words = "pre-activations with a skew law"
-    yield Variant(Operator.HYPOTHESIS, words, check, "gaussian-weights")
+    for hypothesis, words, density in (
+        ("gaussian-weights", "pre-activations with a skew law", exponential),
+        ("bias-free", "pre-activations with a bias", biased),
+    ):
+        moments = partial(filters.filter_moments, density=density)
+        check = Computed(theorem, "random filters", moments)
+        yield Variant(Operator.HYPOTHESIS, words, check, hypothesis)
     name = "negative-filtering"
     everywhere = partial(filters.filter_moments, open_everywhere=True)
     check = Computed(theorem, "random filters", everywhere)

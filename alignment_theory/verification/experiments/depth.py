@@ -57,7 +57,8 @@ def ladder(rule: Method, name: str, shape: str, output: str = "fixed", q: float 
     rungs = [Rung(EngineChain(rule), {"widths": scaled(widths, 2), **told}, 2)]
     for k in SCALES:
         sizes = {"widths": scaled(widths, k), **told}
-        rungs.append(Rung(ReducedChain(name), sizes, k, k in ONLY_THOROUGH, k == SHARP))
+        coarser = 1.5 if output == "argmax" and k > SHARP else 1.0
+        rungs.append(Rung(ReducedChain(name), sizes, k, k in ONLY_THOROUGH, k == SHARP, coarser))
     if shape == "even":
         sizes = {"widths": scaled(widths, LARGE), **told}
         rungs.append(Rung(ReducedChain(name), sizes, LARGE, True, coarser=4.0))

@@ -8,7 +8,7 @@ import numpy as np
 
 from alignment_theory.arrays import Array
 from alignment_theory.ensembles import Anisotropic
-from alignment_theory.rules import Deconvnet, GuidedBackprop, Method, RectGrad
+from alignment_theory.rules import Deconvnet, Gradient, GuidedBackprop, Method, RectGrad
 from alignment_theory.theory.depth_laws import DEPTH_FIXED_POINT, SPARSITY_THROUGH_DEPTH
 from alignment_theory.verification.checks import Check
 from alignment_theory.verification.experiments.depth import (
@@ -40,16 +40,23 @@ def biased_sizes(k: int) -> dict[str, Any]:
     return {"widths": widths, "sigma": sigma, "bias": -0.3 * sigma}
 
 
-BIASED = Ladder(
-    SPARSITY_THROUGH_DEPTH,
-    "GuidedBackprop, even widths, b = -0.3 σ",
-    "E cos²",
-    (
-        Rung(EngineChain(), biased_sizes(4), 4),
-        *(Rung(ReducedChain("guided"), biased_sizes(k), k, k == 4) for k in (4, 8, 16)),
-    ),
-    tuple(Column(f"l = {level}", {"rule": "guided", "level": level}, SCALE) for level in range(3)),
-)
+def biased(
+    rule: Method, name: str, scales: tuple[int, ...], scale: float | None, coarser: float
+) -> Ladder:
+    """Return the check of a rule's alignment with a bias at all levels but the highest."""
+    rungs = (
+        Rung(EngineChain(rule), biased_sizes(4), 4),
+        *(Rung(ReducedChain(name), biased_sizes(k), k, k == scales[0]) for k in scales),
+    )
+    columns = tuple(
+        Column(f"l = {level}", {"rule": name, "level": level}, scale) for level in range(3)
+    )
+    setting = f"{rule.name}, even widths, b = -0.3 σ"
+    return Ladder(SPARSITY_THROUGH_DEPTH, setting, "E cos²", rungs, columns, coarser=coarser)
+
+
+BIASED = biased(GuidedBackprop(), "guided", (4, 8, 16), SCALE, 1.0)
+BIASED_GRADIENT = biased(Gradient(), "gradient", (2, 4, 8), None, 4.0)
 
 
 def widths_of(n: int, ratio: float, layers: int) -> tuple[int, ...]:
@@ -108,23 +115,28 @@ CHECKS: tuple[Check, ...] = (
     fixed_point(GuidedBackprop(), "guided", 1.5, 5),
     fixed_point(RectGrad(90), "rectgrad", 1.0, 8, q=90.0),
     BIASED,
+    BIASED_GRADIENT,
 )
 
 
 def _formula_errors() -> Iterator[Variant]:
-    square, biased = map(reduced_only, (SQUARE, BIASED))
-    for check in (square, biased):
+    square, guided = map(reduced_only, (SQUARE, BIASED))
+    for check in (square, guided):
         for factor in (1.04, 0.96):
             wrong = replace(check, predict=OddsTimes(factor))
             yield Variant(Operator.CONSTANT, f"C² off by a factor {1 / factor:.3g}", wrong)
         yield Variant(Operator.SQUARE, "cos² → cos", replace(check, predict=SquareDropped()))
     halved = replace(square, predict=RemainderTimes(0.5))
     yield Variant(Operator.REMAINDER, "1/width term halved", halved)
-    shifted = replace(biased, predict=Shifted("level", 1))
+    halved = replace(reduced_only(BIASED_GRADIENT), predict=RemainderTimes(0.5))
+    yield Variant(Operator.REMAINDER, "1/width term halved", halved)
+    free = replace(reduced_only(BIASED_GRADIENT), predict=Told("bias", 0.0))
+    yield Variant(Operator.TERM, "1/d at every level, as without a bias", free)
+    shifted = replace(guided, predict=Shifted("level", 1))
     yield Variant(Operator.LEVEL, "level l + 1 for l", shifted)
-    unbiased = replace(biased, predict=Told("bias", 0.0))
+    unbiased = replace(guided, predict=Told("bias", 0.0))
     yield Variant(Operator.TERM, "the bias left out", unbiased)
-    opposite = replace(biased, predict=Told("bias", 0.02))
+    opposite = replace(guided, predict=Told("bias", 0.02))
     yield Variant(Operator.INEQUALITY, "a bias of the other sign", opposite)
 
 
@@ -149,7 +161,7 @@ def _dropped_hypotheses() -> Iterator[Variant]:
         for rung in reduced_only(BIASED).rungs
     )
     largest = replace(BIASED, rungs=rungs, predict=Ignoring("output"))
-    yield Variant(Operator.HYPOTHESIS, "the largest logit's row", largest, "stated-row")
+    yield Variant(Operator.HYPOTHESIS, "the largest logit's row", largest, "fixed-row")
 
 
 def _engine_errors() -> Iterator[Variant]:

@@ -29,6 +29,9 @@ SHAPE = (25, 40, 30, 30, 40)
 SCALES = (2, 4, 8, 16)
 ONLY_THOROUGH = (2, 8)
 SHARP = 4
+COARSER = {8: 1.5, 16: 2.0}
+"""Cosines of pairs vary much from network to network; wide ones are dear, so margins grow there."""
+
 SCALE = 0.6
 """Magnitude that margins are relative to: cosines come in all sizes."""
 
@@ -46,7 +49,17 @@ def rungs(rule: str, **told: Any) -> tuple[Rung, ...]:
     found = [Rung(EnginePairs(RULES[rule]), {"widths": widths(2), **told}, 2)]
     for k in SCALES:
         sizes = {"widths": widths(k), **told}
-        found.append(Rung(ReducedPairs(rule), sizes, k, k in ONLY_THOROUGH, k == SHARP))
+        coarser = COARSER.get(k, 1.0)
+        found.append(
+            Rung(
+                ReducedPairs(rule),
+                sizes,
+                k,
+                k in ONLY_THOROUGH,
+                k == SHARP and rule == "guided",
+                coarser,
+            )
+        )
     return tuple(found)
 
 
@@ -67,7 +80,12 @@ def classes(rule: str) -> Ladder:
     setting = f"two outputs, {RULES[rule].name}"
     found = rungs(rule, kind="class")
     return replace(
-        check, theorem=CLASS_INSENSITIVITY, setting=setting, rungs=found, predict=Ignoring("kind")
+        check,
+        theorem=CLASS_INSENSITIVITY,
+        setting=setting,
+        rungs=found,
+        predict=Ignoring("kind"),
+        coarser=2.0 if rule == "gradient" else 1.0,
     )
 
 
@@ -153,6 +171,9 @@ def _dropped_hypotheses() -> Iterator[Variant]:
         tied = replace(check, rungs=(Rung(EnginePairs(mirror=True), square),))
         words = "square layers, each the transpose of the last"
         yield Variant(Operator.HYPOTHESIS, words, tied, "independent-layers")
+    chosen = drawn_from(CLASSES, EnginePairs(largest=True))
+    words = "the rows of the two largest logits"
+    yield Variant(Operator.HYPOTHESIS, words, chosen, "two-rows")
     other = replace(reduced_only(BOTTOM), predict=Told("layer", 1))
     yield Variant(Operator.HYPOTHESIS, "one layer more re-drawn", other, "stated-pair")
 

@@ -140,7 +140,7 @@ def _exact_variants() -> Iterator[Variant]:
         yield Variant(Operator.HYPOTHESIS, error, check, hypothesis)
     dead = replace(changed(rule=RectGrad(100)), sizes={"widths": (5,) * 8})
     for hypothesis, error, check in (
-        ("nonzero-input", "x = 0", changed(zero_input=True)),
+        ("nonzero-activations", "x = 0", changed(zero_input=True)),
         ("some-coefficient", "nothing passes", dead),
     ):
         yield Variant(Operator.HYPOTHESIS, error, check, hypothesis, Outcome.VACUOUS)
