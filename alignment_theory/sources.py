@@ -173,3 +173,10 @@ CHO_2009 = Source(
     "Kernel Methods for Deep Learning",
     "Advances in Neural Information Processing Systems 22",
 )
+SAXE_2014 = Source(
+    "Saxe 2014",
+    "Saxe, McClelland, Ganguli",
+    2014,
+    "Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural Networks",
+    "arXiv:1312.6120",
+)

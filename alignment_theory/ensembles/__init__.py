@@ -6,6 +6,7 @@
 | Sphere | yes | yes | all equal | Gaussian weights |
 | HeavyTailed | yes | yes | unbounded, heavy | Gaussian weights |
 | HaarRows, HaarColumns | yes | no | equal; bounded | Gaussian weights, independent neurons |
+| Orthogonal | yes | no | equal where outputs <= inputs; bounded | as for HaarRows |
 | Uniform, HeUniform, Rademacher | no | yes | bounded | Gaussian weights, isotropy |
 | Anisotropic | no | yes | unbounded | isotropy, one variance |
 | Positive | no | yes | unbounded | isotropy, mean 0 |
@@ -22,7 +23,7 @@ from alignment_theory.ensembles.entries import (
     Rademacher,
     Uniform,
 )
-from alignment_theory.ensembles.haar import HaarColumns, HaarRows
+from alignment_theory.ensembles.haar import HaarColumns, HaarRows, Orthogonal
 from alignment_theory.ensembles.networks import Ensemble
 from alignment_theory.ensembles.rows import Anisotropic, HeavyTailed, Sphere
 
@@ -35,6 +36,7 @@ __all__ = [
     "HeNormal",
     "HeUniform",
     "HeavyTailed",
+    "Orthogonal",
     "Positive",
     "Rademacher",
     "Sphere",

@@ -12,7 +12,7 @@ class WeightLaw(ABC):
     """A law of matrices (outputs, inputs) whose rows all have one law.
 
     Moments are those of one row w of length `inputs`. Where they depend on the number of rows too
-    (one law: HaarColumns), `outputs` must be given; elsewhere it is not looked at.
+    (HaarColumns, Orthogonal), `outputs` must be given; elsewhere it is not looked at.
     """
 
     @property

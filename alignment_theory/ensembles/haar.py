@@ -44,7 +44,7 @@ class HaarColumns(ScaledLaw):
     ``WᵀW = σ² outputs · I``, and ``W V`` and ``U W`` have the law of W for orthogonal U and V. One
     row is isotropic: the first `inputs` coordinates of a uniform point on the sphere of radius
     ``σ √outputs`` in R^outputs, so ``‖w‖²/(σ² outputs) ~ Beta(inputs/2, (outputs - inputs)/2)``.
-    The rows are dependent. Only here do a row's moments depend on how many rows there are.
+    The rows are dependent. A row's moments depend on how many rows there are.
     """
 
     sigma: float = 1.0
@@ -79,6 +79,47 @@ class HaarColumns(ScaledLaw):
                 f"inputs={columns}; use HaarRows, or more outputs"
             )
         return self.sigma * sqrt(outputs)
+
+
+@dataclass(frozen=True)
+class Orthogonal(ScaledLaw):
+    """Orthogonal initialisation: `HaarColumns` where outputs >= inputs, else `HaarRows`.
+
+    It exists at every shape; for square matrices the two laws are one. Used with ReLU networks
+    since Saxe 2014.
+    """
+
+    sigma: float = 1.0
+
+    isotropic = True
+    independent_rows = False
+
+    def of_shape(self, outputs: int, inputs: int) -> HaarRows | HaarColumns:
+        """Return the law of matrices (outputs, inputs)."""
+        tall = checked_size(outputs, "outputs") >= checked_size(inputs, "inputs")
+        return HaarColumns(self.sigma) if tall else HaarRows(self.sigma)
+
+    def _draw(self, outputs: int, inputs: int, rng: np.random.Generator) -> Array:
+        return self.of_shape(outputs, inputs)._draw(outputs, inputs, rng)
+
+    def row_bound(self, inputs: int, outputs: int | None = None) -> float:
+        """Return ``σ √max(inputs, outputs)``."""
+        return self._rows(inputs, outputs).row_bound(inputs, outputs)
+
+    def half_mean(self, inputs: int, outputs: int | None = None) -> float:
+        """Return κ_1 of a uniform point on the sphere of radius ``σ √m`` in R^m, m the longer side.
+
+        Its first `inputs` coordinates are a row, all of them where m = inputs.
+        """
+        return self._rows(inputs, outputs).half_mean(inputs, outputs)
+
+    def _rows(self, inputs: int, outputs: int | None) -> HaarRows | HaarColumns:
+        checked_size(inputs, "inputs")
+        if outputs is None:
+            raise ValueError(
+                "Orthogonal: this moment of a row depends on the number of rows; pass outputs"
+            )
+        return self.of_shape(outputs, inputs)
 
 
 def orthonormal_columns(rows: int, columns: int, rng: np.random.Generator) -> Array:

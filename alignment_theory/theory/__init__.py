@@ -5,13 +5,22 @@ from alignment_theory.theory.depth_laws import DEPTH_LAWS
 from alignment_theory.theory.identities import IDENTITIES
 from alignment_theory.theory.laws import LAW_THEOREMS
 from alignment_theory.theory.one_layer import ONE_LAYER
+from alignment_theory.theory.orthogonal_depth import ORTHOGONAL_LAWS
 from alignment_theory.theory.other_laws import OTHER_LAWS
 from alignment_theory.theory.parameters import Choice, Number, Parameter, Widths
 from alignment_theory.theory.theorem import Claim, Hypothesis, Prediction, Theorem
 
 CATALOGUE: dict[str, Theorem] = {
     theorem.id: theorem
-    for group in (IDENTITIES, BOUNDS, LAW_THEOREMS, ONE_LAYER, OTHER_LAWS, DEPTH_LAWS)
+    for group in (
+        IDENTITIES,
+        BOUNDS,
+        LAW_THEOREMS,
+        ONE_LAYER,
+        OTHER_LAWS,
+        DEPTH_LAWS,
+        ORTHOGONAL_LAWS,
+    )
     for theorem in group
 }
 

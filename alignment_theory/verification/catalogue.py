@@ -7,6 +7,7 @@ from alignment_theory.verification.experiments import (
     depth_limits,
     identities,
     one_layer,
+    orthogonal_depth,
     other_laws,
     pairs,
     random_rows,
@@ -22,6 +23,7 @@ FAMILIES = (
     other_laws,
     depth,
     depth_limits,
+    orthogonal_depth,
     pairs,
     zplus,
 )

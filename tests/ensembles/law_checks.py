@@ -20,6 +20,7 @@ from alignment_theory.ensembles import (
     HeavyTailed,
     HeNormal,
     HeUniform,
+    Orthogonal,
     Positive,
     Rademacher,
     Sphere,
@@ -78,6 +79,8 @@ CASES = [
     Case(HaarRows(0.4), 3, 3),
     Case(HaarColumns(0.8), 5, 3),
     Case(HaarColumns(2), 3, 3),
+    Case(Orthogonal(0.9), 2, 3),
+    Case(Orthogonal(1.2), 5, 3),
     Case(Rademacher(0.6), 1, 4),
     Case(Uniform(1.2), 1, 4),
     Case(HeUniform(), 1, 4),
@@ -190,6 +193,9 @@ def projected_law(case, u):
             return sphere_coordinate(d, law.sigma * np.sqrt(d))
         case HaarColumns():
             return sphere_coordinate(case.outputs, law.sigma * np.sqrt(case.outputs))
+        case Orthogonal():
+            longer = max(case.outputs, d)
+            return sphere_coordinate(longer, law.sigma * np.sqrt(longer))
         case Uniform() | HeUniform() if axis:
             limit = np.sqrt(3 * law.entry_variance(d))
             return stats.uniform(-limit, 2 * limit)

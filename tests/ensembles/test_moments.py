@@ -29,6 +29,7 @@ from alignment_theory.ensembles import (
     HeavyTailed,
     HeNormal,
     HeUniform,
+    Orthogonal,
     Positive,
     Rademacher,
     Sphere,
@@ -244,7 +245,7 @@ def test_rows_are_independent_where_the_law_says_so(case):
     if case.law.independent_rows:
         assert p_value > ALPHA
     else:
-        assert isinstance(case.law, HaarRows | HaarColumns)
+        assert isinstance(case.law, HaarRows | HaarColumns | Orthogonal)
         assert p_value <= ALPHA
 
 

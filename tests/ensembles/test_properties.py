@@ -17,6 +17,7 @@ from alignment_theory.ensembles import (
     HeavyTailed,
     HeNormal,
     HeUniform,
+    Orthogonal,
     Positive,
     Rademacher,
     Sphere,
@@ -24,7 +25,7 @@ from alignment_theory.ensembles import (
 )
 
 EPS = float(np.finfo(np.float64).eps)
-SCALED = (Gaussian, HaarColumns, HaarRows, Positive, Rademacher, Sphere, Uniform)
+SCALED = (Gaussian, HaarColumns, HaarRows, Orthogonal, Positive, Rademacher, Sphere, Uniform)
 sigmas = st.floats(1e-3, 1e3)
 sizes = st.integers(1, 12)
 seeds = st.integers(0, 2**32 - 1)
@@ -197,6 +198,23 @@ def test_orthogonal_shapes_are_checked():
     ):
         with pytest.raises(ValueError, match=r"HaarColumns: at most 3 columns .* inputs=4"):
             call()
-    for moment in (HaarColumns().half_mean, HaarColumns().row_bound):
-        with pytest.raises(ValueError, match="pass outputs"):
-            moment(3)
+    for law in (HaarColumns(), Orthogonal()):
+        for moment in (law.half_mean, law.row_bound):
+            with pytest.raises(ValueError, match=f"{type(law).__name__}: .* pass outputs"):
+                moment(3)
+
+
+@pytest.mark.parametrize(
+    "outputs, inputs, kind", [(2, 5, HaarRows), (5, 2, HaarColumns), (3, 3, HaarColumns)]
+)
+def test_orthogonal_initialisation_is_haar_on_the_shorter_side(outputs, inputs, kind):
+    law, known = Orthogonal(0.7), kind(0.7)
+    assert law.of_shape(outputs, inputs) == known
+    drawn, expected = (one.sample(outputs, inputs, rng()) for one in (law, known))
+    np.testing.assert_array_equal(drawn, expected)
+    for moment in ("half_mean", "row_bound"):
+        stated = getattr(law, moment)(inputs, outputs)
+        assert stated == getattr(known, moment)(inputs, outputs)
+    for size in (0, 2.0, None):
+        with pytest.raises(ValueError, match="puts: expected a positive integer"):
+            law.of_shape(size, 3)
