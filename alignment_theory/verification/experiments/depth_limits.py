@@ -56,7 +56,7 @@ def biased(
 
 
 BIASED = biased(GuidedBackprop(), "guided", (4, 8, 16), SCALE, 1.0)
-BIASED_GRADIENT = biased(Gradient(), "gradient", (2, 4, 8), None, 4.0)
+BIASED_GRADIENT = biased(Gradient(), "gradient", (2, 4, 8), None, 6.0)
 
 
 def widths_of(n: int, ratio: float, layers: int) -> tuple[int, ...]:

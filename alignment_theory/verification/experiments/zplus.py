@@ -27,7 +27,7 @@ from alignment_theory.verification.zplus_sampling import (
 
 SHAPE = (16, 12, 16)
 SCALES = (2, 3, 4, 6, 8)
-ONLY_THOROUGH = (2, 3, 6)
+ONLY_THOROUGH = (2, 3, 8)
 
 
 def widths(k: int) -> tuple[int, ...]:
