@@ -32,10 +32,10 @@ FIT_BUDGET = 0.125
 """Share of a rung's trials that may be spent on that."""
 
 SHARP_SHARE = 0.2
-"""Share of the finite-size term that a sharp rung resolves: half of it is then refuted."""
+"""Share of the finite-size term that a sharp rung resolves, so that leaving it out is refuted."""
 
-SHARP_SLACK = 0.25
-"""Share of it that the remainder may be: with more, half of the term hides in the remainder."""
+SHARP_SLACK = 0.45
+"""Share of it that the remainder may be: with more, most of the term hides in the remainder."""
 
 SHARP_BUDGET = 4
 """How many times the effort's random numbers a sharp rung may use."""

@@ -56,7 +56,7 @@ def rungs(rule: str, **told: Any) -> tuple[Rung, ...]:
                 sizes,
                 k,
                 k in ONLY_THOROUGH,
-                k == SHARP and rule == "guided",
+                rule == "guided" and k == SHARP,
                 coarser,
             )
         )
@@ -132,14 +132,21 @@ TOO_SMALL = (
 )
 
 
+def _sharp_at(check: Ladder, scale: int) -> tuple[Rung, ...]:
+    """Return the rungs, sharp at one scale: where the remainder at `SHARP` hides the term."""
+    return tuple(replace(rung, sharp=rung.scale == scale) for rung in check.rungs)
+
+
 def _formula_errors() -> Iterator[Variant]:
     top, middle, one, bottom, classes = map(reduced_only, (TOP, MIDDLE, ONE, BOTTOM, CLASSES))
     for check in (top, middle, one, bottom):
         yield Variant(Operator.CONSTANT, "5 % too large", replace(check, predict=Times(1.05)))
         shifted = replace(check, predict=Shifted("level", 1))
         yield Variant(Operator.LEVEL, "level l + 1 for l", shifted)
-        telling = check.columns[2:] if check is bottom else check.columns[:2]
+        telling = check.columns[3:] if check is bottom else check.columns[:2]
         dropped = replace(check, predict=RemainderTimes(0.0), columns=telling)
+        if check is bottom:
+            dropped = replace(dropped, rungs=_sharp_at(check, 2 * SHARP))
         yield Variant(Operator.REMAINDER, "1/width term dropped", dropped)
         halved = replace(check, predict=RemainderTimes(0.5))
         yield Variant(Operator.REMAINDER, "1/width term halved", halved, unresolved=TOO_SMALL)
