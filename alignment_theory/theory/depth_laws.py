@@ -40,18 +40,24 @@ RULE = Choice(
 Q = Number("q", "percentile of RectGrad", 0.0, minimum=0, maximum=100, single=True)
 WIDTHS = Widths("widths", "layer widths d_0, ..., d_L", (200, 200, 200, 200), smallest=2)
 LEVEL = Level("level", "level l of g_l and a_l, 0 for the input")
+STRENGTH = sp.Symbol("C²", positive=True)
 
 
-def _depth_formula() -> sp.And:
+def recursion_formula(crossed: sp.Expr) -> sp.And:
+    """Return ``ρ²_{l-1} = crossed``, an expression in `STRENGTH`, n and d, and C² of the rules."""
     angle, cosine = sp.symbols("theta cosθ", positive=True)
-    below, strength = sp.symbols("ρ²_{l-1} C²", positive=True)
+    below = sp.Symbol("ρ²_{l-1}", positive=True)
     gradient, guided = sp.symbols("C²_gradient C²_guided", positive=True)
     return sp.And(
-        sp.Eq(below, depth.n * strength / (depth.n * strength + depth.d - 1), evaluate=False),
+        sp.Eq(below, crossed, evaluate=False),
         sp.Eq(gradient, depth.gradient_strength(), evaluate=False),
         sp.Eq(guided, depth.guided_strength(angle), evaluate=False),
         sp.Eq(cosine, depth.correlation(), evaluate=False),
     )
+
+
+def _depth_formula() -> sp.And:
+    return recursion_formula(depth.n * STRENGTH / (depth.n * STRENGTH + depth.d - 1))
 
 
 DEPTH_RECURSION = Theorem(

@@ -40,7 +40,15 @@ from alignment_theory.sources import CHO_2009, NIE_2018, SAXE_2014, ZHENG_2025
 from alignment_theory.theory import depth
 from alignment_theory.theory.conditions import BIAS_FREE, FRESH_LAYERS
 from alignment_theory.theory.depth_crossing import crossing
-from alignment_theory.theory.depth_laws import FIXED_ROW, LEVEL, RULE, WIDTHS, Q
+from alignment_theory.theory.depth_laws import (
+    FIXED_ROW,
+    LEVEL,
+    RULE,
+    STRENGTH,
+    WIDTHS,
+    Q,
+    recursion_formula,
+)
 from alignment_theory.theory.depth_levels import (
     DepthState,
     chance_of_death,
@@ -153,18 +161,9 @@ def _times_power(spread: Spread, mean: float, relative: float, power: float) -> 
 
 
 def _orthogonal_formula() -> sp.And:
-    angle, cosine = sp.symbols("theta cosθ", positive=True)
-    below, strength = sp.symbols("ρ²_{l-1} C²", positive=True)
-    gradient, guided = sp.symbols("C²_gradient C²_guided", positive=True)
     n, d = depth.n, depth.d
-    columns = (n - 1) * strength / ((n - 1) * strength + (d - 1) * (1 - strength))
-    crossed = sp.Piecewise((columns, sp.Ge(n, d)), (n / d * strength, True))
-    return sp.And(
-        sp.Eq(below, crossed, evaluate=False),
-        sp.Eq(gradient, depth.gradient_strength(), evaluate=False),
-        sp.Eq(guided, depth.guided_strength(angle), evaluate=False),
-        sp.Eq(cosine, depth.correlation(), evaluate=False),
-    )
+    columns = (n - 1) * STRENGTH / ((n - 1) * STRENGTH + (d - 1) * (1 - STRENGTH))
+    return recursion_formula(sp.Piecewise((columns, sp.Ge(n, d)), (n / d * STRENGTH, True)))
 
 
 ORTHOGONAL_DEPTH = Theorem(
