@@ -11,10 +11,11 @@ from math import exp, sqrt
 
 import numpy as np
 
+from alignment_theory.theory import crossings
+from alignment_theory.theory.crossings import ArrayPair, Crossing, Rank, crossed, with_rank
 from alignment_theory.theory.depth_bias import Layer, Units, product
-from alignment_theory.theory.depth_crossing import Crossing
 from alignment_theory.theory.depth_quadrature import GATES
-from alignment_theory.theory.fluctuations import FloatArray, Jet, PlugIn, jets, smooth_terms
+from alignment_theory.theory.fluctuations import FloatArray, Jet, PlugIn, jets
 
 _RADII = (0.1, 0.05, 0.02)
 
@@ -59,37 +60,22 @@ def crossing(layer: Layer, radius: float, x: float, by_norm: Jet, count: int) ->
 
     found = jets(along, x, radius)
     description = _plug_in(layer, x, by_norm, found)
+    means = _means(found)
     if layer.gate.ranked:
-        description = _with_rank(layer, x, by_norm, found, description)
-    square, mixed = found[1].value, -0.5 * found[1].value ** -1.5
-    gradient = np.array([square**-0.5, found[0].value * mixed])
-    hessian = np.array([[0.0, mixed], [mixed, 0.75 * found[0].value * square**-2.5]])
-    covariance = description.total_covariance()
-    terms, variance = smooth_terms(gradient, hessian, description.bias(), covariance)
-    noise = float(covariance[1, 1]) / square**2
-    return Crossing(found[2], terms / count, variance / count, noise / count)
+        description = with_rank(description, means, _rank(layer, x, by_norm, found))
+    return crossed(means, description, found[2], count)
 
 
 def rank_margin(layer: Layer, x: float, count: int, kept: int) -> float:
-    """Return what a number of positive products on the other side of K can change y by.
+    """Return `crossings.rank_margin` of the layer at x."""
 
-    As in module `depth_crossing`: the mean of what is on the other side, over n, times
-    ``|∂y/∂p|`` at the kept share or a standard deviation below the chance of a positive product.
-    """
-    from scipy.stats import binom
+    def at_share(share: float) -> ArrayPair:
+        ranked = Layer(layer.units, GATES["rectgrad"], share)
+        tau = ranked.threshold(x)
+        return ranked.means(x, tau), np.array(ranked.by_share(x, tau))
 
     chance = layer.share_above(x, 0.0)
-    reach = 12 * sqrt(count * chance * (1 - chance)) + 12
-    low, high = max(0, int(count * chance - reach)), min(count, int(count * chance + reach))
-    counts = np.arange(low, high + 1)
-    excess = (kept - counts) if layer.gate.ranked else (counts - kept)
-    mean = float(binom.pmf(counts, count, chance) @ np.maximum(excess, 0)) / count
-    below = chance - sqrt(chance * (1 - chance) / count)
-    share = min(kept / count, below if below > 0 else chance / 2)
-    ranked = Layer(layer.units, GATES["rectgrad"], share)
-    tau = ranked.threshold(x)
-    (overlap, square), (first, second) = ranked.means(x, tau), ranked.by_share(x, tau)
-    return mean * abs(float(first / sqrt(square) - overlap * second / (2 * square**1.5)))
+    return crossings.rank_margin(count, kept, layer.gate.ranked, chance, at_share)
 
 
 def _influence(layer: Layer, x: float, by_norm: Jet) -> tuple[float, float, FloatArray]:
@@ -108,7 +94,7 @@ def _plug_in(layer: Layer, x: float, by_norm: Jet, found: list[Jet]) -> PlugIn:
     psi = layer.parts(x)
     slope, drift, iota = _influence(layer, x, by_norm)
     slopes = (np.array([t * s]), np.array([2 * x * s**2, 2 * s]))
-    means = np.array([jet.value for jet in found[:2]])
+    means = _means(found)
 
     def mean(one: FloatArray, other: FloatArray) -> float:
         return layer.integral(product(one, other), moments)
@@ -129,9 +115,9 @@ def _plug_in(layer: Layer, x: float, by_norm: Jet, found: list[Jet]) -> PlugIn:
     )
 
 
-def _with_rank(layer: Layer, x: float, by_norm: Jet, found: list[Jet], plain: PlugIn) -> PlugIn:
-    """Add p̂, the tail probability of the K-th largest product, as second parameter."""
-    share, tau = layer.share, layer.threshold(x)
+def _rank(layer: Layer, x: float, by_norm: Jet, found: list[Jet]) -> Rank:
+    """Return the units at the edge."""
+    tau = layer.threshold(x)
     _, _, iota = _influence(layer, x, by_norm)
     one = np.ones((1, layer.units.t.size))
     density = layer.edge(one, x, tau, -1)
@@ -144,19 +130,16 @@ def _with_rank(layer: Layer, x: float, by_norm: Jet, found: list[Jet], plain: Pl
     by_log = jets(
         lambda logs: np.array([layer.by_share(x, exp(point)) for point in logs]).T, np.log(tau)
     )
-    curvature = np.empty((2, 2, 2))
-    curvature[:, 0, 0] = plain.curvature[:, 0, 0]
-    curvature[:, 0, 1] = curvature[:, 1, 0] = [jet.first for jet in found[3:]]
-    curvature[:, 1, 1] = [-jet.first / tau / density for jet in by_log]
-    means = np.array([jet.value for jet in found[:2]])
-    shared = -layer.integral(iota, layer.passed(x, tau))
-    feedback = plain.feedback[:, 0] + [moved(product(a, iota)) for a in layer.parts(x)]
-    return PlugIn(
-        gradient=np.column_stack([plain.gradient, [jet.value for jet in found[3:]]]),
-        curvature=curvature,
-        feedback=np.column_stack([feedback, np.zeros(2)]),
-        drift=np.array([plain.drift[0], -moved(iota)]),
-        influence=np.array([[plain.influence[0, 0], shared], [shared, share * (1 - share)]]),
-        overlap=np.column_stack([plain.overlap, -means * (1 - share)]),
-        covariance=plain.covariance,
+    return Rank(
+        layer.share,
+        by_share=found[3:],
+        bends=np.array([-jet.first / tau / density for jet in by_log]),
+        feedback=np.array([moved(product(a, iota)) for a in layer.parts(x)]),
+        drift=-moved(iota),
+        shared=-layer.integral(iota, layer.passed(x, tau)),
     )
+
+
+def _means(found: list[Jet]) -> FloatArray:
+    """Return S and Q."""
+    return np.array([jet.value for jet in found[:2]])

@@ -5,11 +5,8 @@ units have ``h = ξ + β̂ t₊`` where β̂ makes ``Σ a h / ‖a‖`` equal τ
 ``β̂ = (x - B̄/√Ā)/√Ā``, ``Ā = mean(t₊²)``, ``B̄ = mean(t₊ ξ)``. It is an estimated parameter with
 limit β = √2 x, influence function ``ι = -2 t₊ ξ - β (t₊² - 1/2)`` and bias ``(15/8) β/n``.
 
-RectGrad keeps K units. Given the other n - 1, a unit is kept iff its ``t h`` is above their K-th
-largest, T̂; so the tail probability p̂ of T̂ is a second estimated parameter, with mean K/n at given
-β̂ and influence function ``p - 1[t h > T]``. As β̂ and T̂ come from the same units, p̂ moves on by
-``-(1/n) ∂/∂β' E[1(t h > T) ι]`` at a fixed share. What follows is ``S̄ = mean(t c)``,
-``Q̄ = mean(c²)`` and ``y = S̄/√Q̄``, which is τ of the level below over √n.
+The units that RectGrad ranks, and what follows from ``S̄ = mean(t c)``, ``Q̄ = mean(c²)`` for
+``y = S̄/√Q̄``, which is τ of the level below over √n, are in module `crossings`.
 """
 
 from dataclasses import dataclass
@@ -18,6 +15,14 @@ from math import exp, log, sqrt
 
 import numpy as np
 
+from alignment_theory.theory.crossings import (
+    ArrayPair,
+    Crossing,
+    Rank,
+    crossed,
+    rank_margin,
+    with_rank,
+)
 from alignment_theory.theory.depth_quadrature import (
     GATES,
     Gate,
@@ -31,36 +36,10 @@ from alignment_theory.theory.depth_quadrature import (
     share_derivatives,
     threshold_for,
 )
-from alignment_theory.theory.fluctuations import FloatArray, Jet, PlugIn, jets, smooth_terms
+from alignment_theory.theory.fluctuations import FloatArray, Jet, PlugIn, jets
 
 _RADIUS = 0.1
 _NEAREST = 0.02
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """What crossing n units does to ``y = S̄/√Q̄``.
-
-    Attributes
-    ----------
-    strength : Jet
-        y of infinitely many units as a function of x; its square is C².
-    bias_terms : array
-        Contributions to the bias of y at this x.
-    variance : float
-        Its variance.
-    noise : float
-        ``Var(Q̄)/Q²``, the relative variance of what y is divided by.
-    margin : float
-        Where units are ranked: what the chance that fewer than K have a positive product, or more
-        where the threshold is 0, can change y by.
-    """
-
-    strength: Jet
-    bias_terms: FloatArray
-    variance: float
-    noise: float
-    margin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +88,7 @@ def _layer(rule: str, beta: float, share: float) -> tuple[Layer, float]:
 
 def _plug_in(layer: Layer, found: list[Jet]) -> PlugIn:
     """Return the plug-in description of (S̄, Q̄) with the parameter β̂."""
-    beta, means = layer.beta, np.array([jet.value for jet in found[:2]])
+    beta, means = layer.beta, _means(found)
     upper = area_moments(beta, layer.threshold(beta), layer.gate)
     psi, iota = layer.parts
     slopes = [polynomial(t2x0=1.0), polynomial(t1x1=2.0, t2x0=2 * beta)]
@@ -130,8 +109,8 @@ def _plug_in(layer: Layer, found: list[Jet]) -> PlugIn:
     )
 
 
-def _with_rank(layer: Layer, found: list[Jet], plain: PlugIn) -> PlugIn:
-    """Add p̂ as second parameter."""
+def _rank(layer: Layer, found: list[Jet]) -> Rank:
+    """Return the units at the edge."""
     beta, share, tau = layer.beta, layer.share, layer.threshold(layer.beta)
     psi, iota = layer.parts
     one = polynomial(t0x0=1.0)
@@ -145,57 +124,26 @@ def _with_rank(layer: Layer, found: list[Jet], plain: PlugIn) -> PlugIn:
     (by_log,) = jets(
         lambda logs: np.array([share_derivatives(beta, exp(s))[1] for s in logs]), log(tau)
     )
-    curvature = np.empty((2, 2, 2))
-    curvature[:, 0, 0] = plain.curvature[:, 0, 0]
-    curvature[:, 0, 1] = curvature[:, 1, 0] = [jet.first for jet in found[3:]]
-    curvature[:, 1, 1] = np.array([-1.0, -by_log.first / tau]) / density
-    means = np.array([jet.value for jet in found[:2]])
-    upper = area_moments(beta, tau, layer.gate)
-    shared = -float((iota * upper).sum())
-    feedback = plain.feedback[:, 0] + [moved(product(a, iota)) for a in psi]
-    return PlugIn(
-        gradient=np.column_stack([plain.gradient, [jet.value for jet in found[3:]]]),
-        curvature=curvature,
-        feedback=np.column_stack([feedback, np.zeros(2)]),
-        drift=np.array([plain.drift[0], -moved(iota)]),
-        influence=np.array([[plain.influence[0, 0], shared], [shared, share * (1 - share)]]),
-        overlap=np.column_stack([plain.overlap, -means * (1 - share)]),
-        covariance=plain.covariance,
+    return Rank(
+        share,
+        by_share=found[3:],
+        bends=np.array([-1.0, -by_log.first / tau]) / density,
+        feedback=np.array([moved(product(a, iota)) for a in psi]),
+        drift=-moved(iota),
+        shared=-float((iota * area_moments(beta, tau, layer.gate)).sum()),
     )
 
 
-def _ratio(overlap: float, square: float) -> tuple[FloatArray, FloatArray]:
-    """Return gradient and hessian of ``S/√Q``."""
-    mixed, last = -0.5 * square**-1.5, 0.75 * overlap * square**-2.5
-    return (
-        np.array([square**-0.5, overlap * mixed]),
-        np.array([[0.0, mixed], [mixed, last]]),
-    )
-
-
-def _rank_margin(layer: Layer, units: int, kept: int) -> float:
-    """Return what a number of positive products on the other side of K can change y by.
-
-    With N positive products ~ Bin(n, P), the kept number is min(K, N), and y is taken at K where
-    the layer is ranked and at N where it is not. The change is about the mean of ``(K - N)₊``
-    resp. ``(N - K)₊``, over n, times ``|∂y/∂p|`` at the kept share or a standard deviation below
-    P, whichever is less; the derivative falls to 0 towards P.
-    """
-    from scipy.stats import binom
-
+def _margin(layer: Layer, units: int, kept: int) -> float:
+    """Return `rank_margin` of the layer."""
     beta = layer.beta
-    chance = positive_share(beta)
-    reach = 12 * sqrt(units * chance * (1 - chance)) + 12
-    low, high = max(0, int(units * chance - reach)), min(units, int(units * chance + reach))
-    counts = np.arange(low, high + 1)
-    weights = binom.pmf(counts, units, chance)
-    excess = (kept - counts) if layer.gate.ranked else (counts - kept)
-    mean = float(weights @ np.maximum(excess, 0)) / units
-    below = chance - sqrt(chance * (1 - chance) / units)
-    share = min(kept / units, below if below > 0 else chance / 2)
-    tau = threshold_for(beta, share)
-    gradient, _ = _ratio(*layer_means(beta, tau, GATES["rectgrad"]))
-    return mean * abs(float(gradient @ share_derivatives(beta, tau)))
+
+    def at_share(share: float) -> ArrayPair:
+        tau = threshold_for(beta, share)
+        means = layer_means(beta, tau, GATES["rectgrad"])
+        return np.array(means), np.array(share_derivatives(beta, tau))
+
+    return rank_margin(units, kept, layer.gate.ranked, positive_share(beta), at_share)
 
 
 @lru_cache(maxsize=4096)
@@ -214,16 +162,8 @@ def crossing(rule: str, x: float, units: int, kept: int = 0) -> Crossing:
         For RectGrad with K < 1.
     """
     layer, found, description = describe(rule, x, kept / units)
-    gradient, hessian = _ratio(found[0].value, found[1].value)
-    covariance = description.total_covariance()
-    terms, variance = smooth_terms(gradient, hessian, description.bias(), covariance)
-    return Crossing(
-        found[2].rescaled(sqrt(2)),
-        terms / units,
-        variance / units,
-        float(covariance[1, 1]) / found[1].value ** 2 / units,
-        _rank_margin(layer, units, kept) if rule == "rectgrad" else 0.0,
-    )
+    margin = _margin(layer, units, kept) if rule == "rectgrad" else 0.0
+    return crossed(_means(found), description, found[2].rescaled(sqrt(2)), units, margin)
 
 
 def describe(rule: str, x: float, share: float) -> tuple[Layer, list[Jet], PlugIn]:
@@ -231,4 +171,11 @@ def describe(rule: str, x: float, share: float) -> tuple[Layer, list[Jet], PlugI
     layer, radius = _layer(rule, float(sqrt(2) * x), share)
     found = jets(layer.along, layer.beta, radius)
     description = _plug_in(layer, found)
-    return layer, found, _with_rank(layer, found, description) if layer.gate.ranked else description
+    if layer.gate.ranked:
+        description = with_rank(description, _means(found), _rank(layer, found))
+    return layer, found, description
+
+
+def _means(found: list[Jet]) -> FloatArray:
+    """Return S and Q."""
+    return np.array([jet.value for jet in found[:2]])
