@@ -65,20 +65,22 @@ def test_draws_are_finite_matrices_fixed_by_the_generator(case, seed):
     np.testing.assert_array_equal(weights, law.sample(np.int64(outputs), inputs, second))
     assert first.bit_generator.state == second.bit_generator.state
     bound = law.row_bound(inputs, outputs)
-    assert (np.linalg.norm(weights, axis=1) <= bound * (1 + 1e-13)).all()
+    # A norm of n entries, each a few roundings off, and the bound.
+    assert (np.linalg.norm(weights, axis=1) <= bound * (1 + (inputs + 16) * EPS)).all()
 
 
 @given(laws_and_sizes())
 def test_moments_are_consistent(case):
     law, outputs, inputs = case
+    rounding = (inputs + 16) * EPS  # of a mean of n numbers, each a few roundings off
     covariance = law.covariance(inputs)
     assert covariance.shape == (inputs,) and (covariance > 0).all()
     second = covariance.mean() + law.entry_mean(inputs) ** 2
-    assert law.entry_variance(inputs) == pytest.approx(second, rel=1e-13)
-    assert law.row_bound(inputs, outputs) ** 2 >= inputs * second * (1 - 1e-13)
+    assert law.entry_variance(inputs) == pytest.approx(second, rel=rounding)
+    assert law.row_bound(inputs, outputs) ** 2 >= inputs * second * (1 - rounding)
     if law.isotropic:
-        assert 0 < law.half_mean(inputs, outputs) <= np.sqrt(second) / 2 * (1 + 1e-13)
-        assert law.half_square(inputs) == pytest.approx(second / 2, rel=1e-13)
+        assert 0 < law.half_mean(inputs, outputs) <= np.sqrt(second) / 2 * (1 + rounding)
+        assert law.half_square(inputs) == pytest.approx(second / 2, rel=rounding)
 
 
 @given(laws_and_sizes())
