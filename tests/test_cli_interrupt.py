@@ -1,4 +1,4 @@
-"""Ctrl-C: one line that says how to go on, nothing half written, nobody left."""
+"""Ctrl-C: one line that says how to go on, nothing half written, nobody left; so when killed."""
 
 import json
 import os
@@ -52,6 +52,36 @@ def running(group):
     return sum(pgid == str(group) and not state.startswith("Z") for pgid, state in rows)
 
 
+def all_end(group):
+    """Return whether no process of a group runs after a while."""
+    deadline = time.monotonic() + 20
+    while running(group) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return running(group) == 0
+
+
+@pytest.mark.parametrize("stop", ["SIGTERM", "SIGKILL"])
+def test_workers_end_with_a_command_that_is_killed(stop, tmp_path):
+    store = tmp_path / "verdicts"
+    arguments = ["audit", "--standard", "--store", str(store), "--workers", "2"]
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not (store.exists() and store.read_bytes()):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert running(process.pid) >= 3
+            process.send_signal(getattr(signal, stop))
+            process.wait(timeout=20)
+            assert all_end(process.pid)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_audit_with_a_store_says_how_to_go_on(workers, tmp_path):
     store, record = tmp_path / "verdicts", tmp_path / "record.json"
@@ -61,10 +91,7 @@ def test_an_audit_with_a_store_says_how_to_go_on(workers, tmp_path):
     assert errors == (
         f"interrupted; run the same command again to go on from the verdicts in {store}\n"
     )
-    deadline = time.monotonic() + 20
-    while running(group) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert running(group) == 0
+    assert all_end(group)
     assert [entry.name for entry in tmp_path.iterdir()] == ["verdicts"]
     with VerdictStore(store) as kept:
         assert kept.found

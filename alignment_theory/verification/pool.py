@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
 from typing import Any
 
 from alignment_theory.threads import one_blas_thread
@@ -95,9 +96,16 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the parent, which stops its workers."""
+def _prepare_worker() -> None:
+    """Leave Ctrl-C to the parent, which stops its workers, and end with it if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    """Wait for a process, then leave at once, whatever is under way."""
+    parent.join()
+    os._exit(1)
 
 
 def _stop(pool: Executor) -> None:
@@ -116,9 +124,7 @@ def _pool(workers: int) -> Iterator[Executor]:
     os.environ.update(dict.fromkeys(names, "1"))
     try:
         context = get_context("spawn")
-        with ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_ignore_interrupt
-        ) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
             yield pool
     finally:
         for name, value in before.items():
