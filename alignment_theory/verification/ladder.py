@@ -106,13 +106,15 @@ class Column:
     """One of the quantities that a sampler returns, and what its prediction takes besides sizes.
 
     ``scale`` is the magnitude that the relative margin refers to; the predicted value itself by
-    default. ``place`` is the sampler's column; by default they are taken in order.
+    default. ``place`` is the sampler's column; by default they are taken in order. ``power`` is the
+    rate at which the limit is approached, in the rungs' scale.
     """
 
     label: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     scale: float | None = None
     place: int | None = None
+    power: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +134,6 @@ class Ladder(Check):
         Range of a draw.
     coarser : float
         Factor on the effort's margins, for quantities that are dear to resolve.
-    power : float
-        Rate at which the limit is approached, in the rungs' scale.
     """
 
     quantity: str
@@ -143,7 +143,6 @@ class Ladder(Check):
     low: float = 0.0
     high: float = 1.0
     coarser: float = 1.0
-    power: float = 1.0
 
     def judge(
         self, seed: np.random.SeedSequence, effort: Effort, digits: Sequence[Subject]
@@ -262,9 +261,8 @@ class Ladder(Check):
     def _rate(self, rungs: Sequence[Rung], samples: Sequence[Sample]) -> Rate | None:
         """Return the rate of the column that tells it best, over the reduced rungs if there are."""
         best: Rate | None = None
-        width = len(self.columns)
-        for column in range(width):
-            told = list(zip(rungs, samples[column::width], strict=True))
+        for index, column in enumerate(self.columns):
+            told = list(zip(rungs, samples[index :: len(self.columns)], strict=True))
             reduced = [pair for pair in told if pair[0].sampler.gatherer == REDUCED]
             chosen = [pair for pair in reduced or told if len(pair[1].live) >= LEAST_LIVE]
             rate = fit_rate(
@@ -272,7 +270,8 @@ class Ladder(Check):
                 [sample.live.mean() - sample.limit for _, sample in chosen],
                 [sample.live.std() / np.sqrt(len(sample.live)) for _, sample in chosen],
                 [sample.predicted - sample.limit for _, sample in chosen],
-                self.power,
+                column.power,
+                column.label,
             )
             if rate is not None and (best is None or rate.rate_error < best.rate_error):
                 best = rate

@@ -26,8 +26,12 @@ class Rate:
     derived : float
         The same constant from theory.
     power : float
-        The derived rate.
+        The derived rate, which holds for size → ∞.
+    predicted : float
+        The rate fitted alike to the predictions at these sizes, higher terms included.
     rungs : int
+    label : str
+        What approaches its limit.
     """
 
     rate: float
@@ -36,14 +40,17 @@ class Rate:
     constant_error: float
     derived: float
     power: float
+    predicted: float
     rungs: int
+    label: str = ""
 
     def __str__(self) -> str:
         """Return the fit in one line."""
+        where = f"{self.label}: " if self.label else ""
         return (
-            f"observed - limit ~ size^-{self.rate:.2f} (±{self.rate_error:.2f}), "
-            f"constant {self.constant:.3g} (±{self.constant_error:.1g}), "
-            f"derived {self.derived:.3g} and rate {self.power:g}"
+            f"{where}observed - limit ~ size^-{self.rate:.2f} (±{self.rate_error:.2f}), predicted "
+            f"-{self.predicted:.2f} here and -{self.power:g} far out; constant {self.constant:.3g} "
+            f"(±{self.constant_error:.1g}), derived {self.derived:.3g}"
         )
 
 
@@ -53,6 +60,7 @@ def fit_rate(
     errors: Sequence[float],
     derived: Sequence[float],
     power: float = 1.0,
+    label: str = "",
 ) -> Rate | None:
     """Return the fitted rate of deviations from a limit, None where fewer than three rungs tell.
 
@@ -65,19 +73,31 @@ def fit_rate(
     derived : sequence of float
         Predicted mean less limit.
     power : float
-        The rate that theory states.
+        The rate that theory states for size → ∞.
+    label : str
+        What approaches its limit.
     """
     n, dev, err, pred = (np.asarray(v, dtype=float) for v in (sizes, deviations, errors, derived))
     told = np.abs(dev) > RESOLVED * err
     if told.sum() < FEWEST_RUNGS or len(set(np.sign(dev[told]))) > 1:
         return None
     n, dev, err, pred = n[told], dev[told], err[told], pred[told]
-    slope, slope_error = _weighted_slope(np.log(n), np.log(np.abs(dev)), np.abs(dev) / err)
+    logs, trust = np.log(n), np.abs(dev) / err
+    slope, slope_error = _weighted_slope(logs, np.log(np.abs(dev)), trust)
+    predicted = _weighted_slope(logs, np.log(np.abs(pred)), trust)[0] if pred.all() else np.nan
     weights = (err * n**power) ** -2.0
     constant = float((weights * dev * n**power).sum() / weights.sum())
     from_theory = float((weights * pred * n**power).sum() / weights.sum())
     return Rate(
-        -slope, slope_error, constant, sqrt(1 / weights.sum()), from_theory, power, int(told.sum())
+        -slope,
+        slope_error,
+        constant,
+        sqrt(1 / weights.sum()),
+        from_theory,
+        power,
+        -predicted,
+        int(told.sum()),
+        label,
     )
 
 

@@ -21,6 +21,7 @@ def test_rate_and_constant_are_found_within_five_errors(rate, seed):
     assert abs(found.rate - rate) < 5 * found.rate_error
     assert abs(found.constant + 0.3) < 5 * found.constant_error
     assert found.derived == pytest.approx(-0.3) and found.rungs == 4
+    assert found.predicted == pytest.approx(rate)
 
 
 def test_a_wrong_rate_and_a_wrong_constant_show():
@@ -38,5 +39,19 @@ def test_nothing_is_fitted_to_noise():
 
 def test_the_fit_is_told_in_one_line():
     dev, err = deviations(1.0, 0.3, 1e-5)
-    text = str(fit_rate(SIZES, dev, err, 0.3 / SIZES))
-    assert "size^-1.00" in text and "derived 0.3" in text
+    text = str(fit_rate(SIZES, dev, err, 0.3 / SIZES, label="E cos²"))
+    assert text.startswith("E cos²: observed - limit ~ size^-1.00 (±")
+    assert "predicted -1.00 here and -1 far out" in text and "derived 0.3" in text
+
+
+def test_higher_terms_show_in_the_predicted_rate():
+    """0.3/n - 4/n² falls off more slowly than 1/n at these sizes, and so does what is predicted."""
+    terms = 0.3 / SIZES - 4 / SIZES**2
+    found = fit_rate(SIZES, terms, np.full(4, 1e-6), terms)
+    assert found.rate == pytest.approx(found.predicted) and found.predicted < 0.9
+    assert found.power == 1.0
+
+
+def test_a_prediction_without_finite_size_terms_has_no_rate():
+    dev, err = deviations(1.0, 0.3, 1e-5)
+    assert np.isnan(fit_rate(SIZES, dev, err, 0 * SIZES).predicted)

@@ -17,7 +17,6 @@ from alignment_theory.verification.variants import (
     RemainderTimes,
     Shifted,
     SquareDropped,
-    Told,
     Variant,
 )
 from alignment_theory.verification.zplus_sampling import (
@@ -26,43 +25,67 @@ from alignment_theory.verification.zplus_sampling import (
 )
 
 SHAPE = (16, 12, 16)
+SHALLOW_SHAPE = (20, 20)
 SCALES = (2, 3, 4, 6, 8)
 ONLY_THOROUGH = (2, 3, 8)
 
 
-def widths(k: int) -> tuple[int, ...]:
+def widths(k: int, shape: tuple[int, ...] = SHAPE) -> tuple[int, ...]:
     """Return the widths k times as large, with the same outputs."""
-    return (*(k * width for width in SHAPE), OUTPUTS)
+    return (*(k * width for width in shape), OUTPUTS)
 
 
-def spread(level: int, quantity: str = "alignment", inputs: str = "uniform") -> float:
+def spread(level: int, quantity: str, inputs: str, shape: tuple[int, ...]) -> float:
     """Return the predicted distance from 1 in the middle of the ladder, for margins."""
-    told = {"widths": widths(4), "quantity": quantity, "level": level, "inputs": inputs}
+    told = {"widths": widths(4, shape), "quantity": quantity, "level": level, "inputs": inputs}
     value = float(ZPLUS_UNIFORMITY.predict(**told))
     return 1 - value if quantity == "alignment" else value
 
 
-def ladder(sampler: Sampler, quantity: str, words: str, inputs: str = "uniform") -> Ladder:
+def power(level: int, quantity: str, shape: tuple[int, ...]) -> float:
+    """Return the rate at which limits are approached.
+
+    Their leading terms are 1/n for V and a product of one 1/n a layer for two classes, and what
+    follows is smaller by 1/√d; but at the top it is by 1/d.
+    """
+    layers = len(shape) - 1 - level
+    return 1.0 if not layers else 0.5 + (1 if quantity == "alignment" else layers)
+
+
+def ladder(
+    sampler: Sampler,
+    quantity: str,
+    words: str,
+    inputs: str = "uniform",
+    shape: tuple[int, ...] = SHAPE,
+) -> Ladder:
     """Return a check at every level; margins are relative to the distance from 1."""
-    rungs = tuple(Rung(sampler, {"widths": widths(k)}, k, k in ONLY_THOROUGH) for k in SCALES)
+    rungs = tuple(
+        Rung(sampler, {"widths": widths(k, shape)}, k, k in ONLY_THOROUGH) for k in SCALES
+    )
     columns = tuple(
         Column(
             f"l = {level}",
             {"quantity": quantity, "level": level, "inputs": inputs},
-            spread(level, quantity, inputs),
+            spread(level, quantity, inputs, shape),
+            power=power(level, quantity, shape),
         )
-        for level in range(len(SHAPE))
+        for level in range(len(shape))
     )
     name = "E cos²(R, a)" if quantity == "alignment" else "E[1 - cos(R, R')]"
-    return Ladder(ZPLUS_UNIFORMITY, words, name, rungs, columns, coarser=3.0, power=0.5)
+    return Ladder(ZPLUS_UNIFORMITY, words, name, rungs, columns, coarser=3.0)
 
 
 ALIGNED = ladder(ZPlusAlignment(), "alignment", "ZPlus, uniform inputs")
+SHALLOW = replace(
+    ladder(ZPlusAlignment(), "alignment", "ZPlus, one hidden layer", shape=SHALLOW_SHAPE),
+    coarser=0.5,
+)
 CLASSES = replace(ladder(ZPlusClasses(), "classes", "ZPlus, two outputs"), coarser=5.0)
 
 
 def _checks() -> Iterator[Check]:
-    yield from (ALIGNED, CLASSES)
+    yield from (ALIGNED, SHALLOW, CLASSES)
     for rule in (AlphaBeta(1.0, 0.0), ExcitationBackprop()):
         words = f"{rule.name}, rectified normal inputs"
         sampler = ZPlusAlignment(rule, inputs="relu")
@@ -105,20 +128,20 @@ def _formula_errors() -> Iterator[Variant]:
         shifted = replace(check, predict=Shifted("level", 1), columns=check.columns[:-1])
         yield Variant(Operator.LEVEL, "level l + 1 for l", shifted)
     yield Variant(Operator.SQUARE, "cos² → cos", replace(ALIGNED, predict=SquareDropped()))
-    other = replace(ALIGNED, predict=Told("inputs", "relu"))
+    other = drawn_from(SHALLOW, ZPlusAlignment(inputs="relu"))
+    other = replace(other, rungs=other.rungs[-1:], columns=other.columns[:1], coarser=0.25)
     yield Variant(Operator.CONSTANT, "moments of another input law", other)
 
 
 def _dropped_hypotheses() -> Iterator[Variant]:
-    drops = (
-        ("gaussian-weights", "anisotropic rows", ZPlusAlignment(law=Anisotropic(0.1))),
-        ("bias-free", "biases of 0.5", ZPlusAlignment(bias=0.5)),
-        ("independent-layers", "W_2 = W_1ᵀ", ZPlusAlignment(mirror=True)),
-        ("nonnegative-input", "inputs of both signs", ZPlusAlignment(inputs="signed")),
+    drops: tuple[tuple[str, str, Ladder, Sampler], ...] = (
+        ("gaussian-weights", "anisotropic rows", ALIGNED, ZPlusAlignment(law=Anisotropic(0.1))),
+        ("bias-free", "biases of 0.5", ALIGNED, ZPlusAlignment(bias=0.5)),
+        ("independent-layers", "W_2 = W_1ᵀ", CLASSES, ZPlusClasses(mirror=True)),
+        ("nonnegative-input", "inputs of both signs", ALIGNED, ZPlusAlignment(inputs="signed")),
     )
-    for hypothesis, error, sampler in drops:
-        check = drawn_from(ALIGNED, sampler)
-        yield Variant(Operator.HYPOTHESIS, error, check, hypothesis)
+    for hypothesis, error, check, sampler in drops:
+        yield Variant(Operator.HYPOTHESIS, error, drawn_from(check, sampler), hypothesis)
 
 
 def _engine_errors() -> Iterator[Variant]:
