@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from alignment_theory.alignment import Measured, cosine
 from alignment_theory.attribution import Attribution, attribute
 from alignment_theory.explicit import combined_weight, layer_matrix
-from alignment_theory.layers import Dense, Flatten, Layer, Linear, Relu, Reshape, Switch
+from alignment_theory.layers import *  # noqa: F403
+from alignment_theory.layers import __all__ as _layers
 from alignment_theory.ledger import Ledger
 from alignment_theory.network import Network, Site, Trace
 from alignment_theory.rules import *  # noqa: F403
@@ -68,21 +69,14 @@ __all__ = [  # noqa: PLE0604
     "Attribution",
     "Choice",
     "Claim",
-    "Dense",
-    "Flatten",
     "Hypothesis",
-    "Layer",
     "Ledger",
-    "Linear",
     "Measured",
     "Network",
     "Number",
     "Outcome",
     "Prediction",
-    "Relu",
-    "Reshape",
     "Site",
-    "Switch",
     "Theorem",
     "Trace",
     "Verdict",
@@ -101,6 +95,7 @@ __all__ = [  # noqa: PLE0604
     "train",
     "verify",
     "verify_rule",
+    *_layers,
     *_rules,
 ]
 

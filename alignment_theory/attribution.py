@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from alignment_theory.alignment import Measured, cosine
 from alignment_theory.arrays import Array, as_array, overflowed
-from alignment_theory.layers import Linear, Reshape, Switch
+from alignment_theory.layers import Linear, Reshape, Selection, Switch
 from alignment_theory.ledger import Ledger
 from alignment_theory.network import Network, Site, Trace
 from alignment_theory.rules.base import Crossing, Form, Method, Rule
@@ -191,6 +191,8 @@ def _cross(site: Site, rule: Rule, relevance: Array) -> Crossing:
         return rule.cross_switch(relevance, site)
     if isinstance(site.layer, Linear):
         return rule.cross_linear(relevance, site)
+    if isinstance(site.layer, Selection):
+        return rule.cross_selection(relevance, site)
     assert isinstance(site.layer, Reshape)
     return Crossing(site.layer.pullback(relevance, site.input.shape[1:]))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution
-from alignment_theory.layers import Linear, Reshape, Switch
+from alignment_theory.layers import Linear, Reshape, Selection, Switch
 
 
 def layer_matrix(attribution: Attribution, index: int) -> Array:
@@ -35,6 +35,8 @@ def layer_matrix(attribution: Attribution, index: int) -> Array:
         return rule.switch_matrix(gates)
     if isinstance(site.layer, Linear):
         return rule.linear_matrix(site)
+    if isinstance(site.layer, Selection):
+        return rule.selection_matrix(site)
     assert isinstance(site.layer, Reshape)
     size = prod(site.input.shape[1:])
     return np.broadcast_to(np.eye(size, dtype=bool), (len(site.input), size, size))

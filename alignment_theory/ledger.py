@@ -21,7 +21,7 @@ class Ledger:
     totals : array (layers + 1, batch)
         Sum of relevance at every position, ``Σ R`` or ``Σ a ∘ g``.
     terms : dict of str to array (layers, batch)
-        Losses: "bias", "stabiliser", "empty denominator", "threshold", "padding".
+        Losses: "bias", "stabiliser", "empty denominator", "threshold", "pooling", "padding".
     scale : array (layers, batch)
         The magnitude that the sums' rounding is relative to.
     """

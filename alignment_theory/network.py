@@ -16,19 +16,29 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from alignment_theory.arrays import Array, as_array, overflowed
-from alignment_theory.layers import Dense, Layer, Linear, Relu, Switch
+from alignment_theory.layers import Dense, Layer, Linear, Relu, Selection, Switch
 from alignment_theory.layers.base import Shape
 
 
 @dataclass(frozen=True, eq=False)
 class Site:
-    """One layer as a forward run passed it: what went in, what came out, and its mask."""
+    """One layer as a forward run passed it: what went in and what came out.
+
+    A switch has its mask, and a selection the flat indices of the inputs it has chosen.
+    """
 
     index: int
     layer: Layer
     input: Array
     output: Array
     mask: Array | None = None
+    selected: Array | None = None
+
+    @property
+    def slopes(self) -> Array:
+        """What a switch multiplied its input with."""
+        assert isinstance(self.layer, Switch) and self.mask is not None
+        return self.layer.slopes(self.mask, self.input)
 
 
 class Network:
@@ -161,14 +171,18 @@ class Network:
         sites = []
         with np.errstate(over="ignore", invalid="ignore"):
             for index, layer in enumerate(self.layers):
-                output = layer.forward(values)
+                selected = layer.select(values) if isinstance(layer, Selection) else None
+                if selected is None:
+                    output = layer.forward(values)
+                else:
+                    output = Selection.take(values, selected)
                 if overflowed(output):
                     raise ValueError(
                         f"layer {index} ({layer!r}) overflowed {self.dtype}: its output has "
                         "non-finite entries; scale the weights or the input"
                     )
                 mask = layer.mask(values) if isinstance(layer, Switch) else None
-                sites.append(Site(index, layer, values, output, mask))
+                sites.append(Site(index, layer, values, output, mask, selected))
                 values = output
         return Trace(self, tuple(sites), single)
 
@@ -238,10 +252,21 @@ class Trace:
         """The boolean masks m of the switches, input side first (strict z > 0 by default)."""
         return tuple(self.unbatched(site.mask) for site in self.switch_sites)  # type: ignore[arg-type]
 
+    @cached_property
+    def switches(self) -> tuple[Array, ...]:
+        """What each selection (max pooling) has chosen, input side first.
+
+        Flat indices into the input sample of the layer, one for every output.
+        """
+        return tuple(
+            self.unbatched(site.selected) for site in self.sites if site.selected is not None
+        )
+
     def weight_product(self, top: int | None = None, bottom: int = 0) -> Array:
         """Return the linear map from position `bottom` to position `top` with masks fixed.
 
-        ``W_eff = W_L D_{L-1} W_{L-1} ... D_1 W_1`` with ``D = diag(mask)``: explicit matrices in
+        ``W_eff = W_L D_{L-1} W_{L-1} ... D_1 W_1`` with ``D = diag(slopes)``, the mask for a ReLU,
+        and the matrix of zeros and ones of what a max pooling has chosen: explicit matrices in
         plain NumPy, of shape (batch, size at top, size at bottom). Row k of the product over the
         whole network is the gradient of logit k.
         """
@@ -264,13 +289,17 @@ class Trace:
         bias = np.zeros((self.batch_size, size), dtype=self.dtype)
         for site in self.sites[bottom:top]:
             if isinstance(site.layer, Linear):
-                matrix = site.layer.matrix(site.input.shape[1:])
+                matrix = site.layer.matrix(site.input)
                 product = matrix @ product
-                bias = bias @ matrix.T + site.layer.bias_vector(site.input.shape[1:])
-            elif site.mask is not None:
-                mask = site.mask.reshape(self.batch_size, -1)
-                product = product * mask[:, :, np.newaxis]
-                bias = bias * mask
+                bias = bias @ matrix.T + site.layer.bias_vector(site.input)
+            elif isinstance(site.layer, Switch):
+                slopes = site.slopes.reshape(self.batch_size, -1)
+                product = product * slopes[:, :, np.newaxis]
+                bias = bias * slopes
+            elif site.selected is not None:
+                chosen = Selection.matrix(site.selected, site.input.shape[1:]).astype(self.dtype)
+                product = chosen @ product
+                bias = (chosen @ bias[:, :, np.newaxis])[:, :, 0]
         return product, bias
 
     def positions(self, top: int | None, bottom: int) -> tuple[int, int]:

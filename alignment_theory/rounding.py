@@ -9,6 +9,7 @@ the relevance above and e its error,
 
 where δ is the relative error of each denominator, ``γ Σ|contributions| / |denominator|``. Gates and
 activations are those recorded by the forward run, so they add nothing. Underflow is not counted.
+Exact fractions do not round.
 """
 
 from math import prod
@@ -16,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from alignment_theory.arrays import Array, is_exact
+from alignment_theory.arrays import EXACT, Array
 from alignment_theory.attribution import Attribution
-from alignment_theory.layers import Linear
+from alignment_theory.layers import Linear, Selection, Switch
 from alignment_theory.network import Site, Trace
 from alignment_theory.rules.base import Form, Rule, linear
-from alignment_theory.rules.lrp import LinearRule
+from alignment_theory.rules.lrp import LinearRule, Pooling
+from alignment_theory.rules.rectgrad import RectGrad
 
 _OPERATIONS_PER_TERM = 8
 """Roundings of one contribution besides its sum: factor, weight, share, ratio, product."""
@@ -41,6 +43,8 @@ def relevance_bounds(attribution: Attribution) -> tuple[Array, ...]:
     Both sides round, so each bound is twice the error of one side. Where a denominator's own
     rounding reaches half of it the bound is infinite: nothing can be said there.
     """
+    if attribution.trace.dtype == EXACT:
+        return tuple(np.zeros(values.shape) for values in attribution.batched)
     if attribution.runs:
         return _averaged_bounds(attribution)
     return tuple(2 * error for error in _carry(attribution)[0])
@@ -62,22 +66,28 @@ def forward_bound(trace: Trace) -> Array:
     for site in trace.sites:
         flat, flat_error = (v.reshape(len(size), -1) for v in (total, error))
         if isinstance(site.layer, Linear):
-            shape = site.input.shape[1:]
-            weight = _magnitude(site.layer.matrix(shape))
+            weight = _magnitude(site.layer.matrix(site.input))
             step = gamma(weight.shape[1] + _OPERATIONS_PER_TERM, trace.dtype)
-            flat = flat @ weight.T + _magnitude(site.layer.bias_vector(shape))
+            flat = flat @ weight.T + _magnitude(site.layer.bias_vector(site.input))
             flat_error = flat_error @ weight.T + step * flat
-        elif site.mask is not None:
-            mask = site.mask.reshape(len(size), -1)
-            flat, flat_error = flat * mask, flat_error * mask
+        elif isinstance(site.layer, Switch):
+            slopes = _magnitude(site.slopes).reshape(len(size), -1)
+            step = gamma(1, trace.dtype) if site.layer.leak else 0.0
+            flat_error = slopes * (flat_error + step * flat)
+            flat = slopes * flat
+        elif site.selected is not None:
+            places = site.selected.reshape(len(size), -1)
+            flat, flat_error = (np.take_along_axis(v, places, 1) for v in (flat, flat_error))
         total, error = (v.reshape(site.output.shape) for v in (flat, flat_error))
     return 2 * error
 
 
 def ledger_bounds(attribution: Attribution) -> Array:
     """Return a bound on the rounding part of every residual of the ledger, (layers, batch)."""
-    _, magnitudes = _carry(attribution)
     ledger, trace = attribution.ledger, attribution.trace
+    if trace.dtype == EXACT:
+        return np.zeros(ledger.scale.shape)
+    _, magnitudes = _carry(attribution)
     signal = attribution.method.form is Form.SIGNAL
     rows = []
     for index, site in enumerate(trace.sites):
@@ -88,7 +98,7 @@ def ledger_bounds(attribution: Attribution) -> Array:
         size = prod(site.input.shape[1:]) + prod(site.output.shape[1:]) + _OPERATIONS_PER_TERM
         sums = _per_sample(above) + _per_sample(below)
         if signal and isinstance(site.layer, Linear):
-            bias = _magnitude(linear(site).bias_vector(site.input.shape[1:])[np.newaxis])
+            bias = _magnitude(linear(site).bias_vector(site.input)[np.newaxis])
             sums = sums + 2 * _per_sample(magnitudes[index + 1].reshape(len(above), -1) * bias)
         condition = _denominator_error(attribution.rules[index], site)
         flat = magnitudes[index + 1].reshape(len(above), -1)
@@ -107,7 +117,7 @@ def _carry(attribution: Attribution) -> tuple[list[Array], list[Array]]:
         flat_error = errors[0].reshape(len(errors[0]), -1)
         flat = magnitudes[0].reshape(len(errors[0]), -1)
         gates = attribution.crossings[index].gates
-        if isinstance(site.layer, Linear):
+        if isinstance(site.layer, Linear | Selection):
             matrix, delta = _magnitudes(attribution.rules[index], site)
             step = gamma(flat.shape[1] + _OPERATIONS_PER_TERM, attribution.trace.dtype)
             added = np.where(flat == 0, 0.0, step + delta) * flat
@@ -125,53 +135,60 @@ def _carry(attribution: Attribution) -> tuple[list[Array], list[Array]]:
 
 def _magnitudes(rule: Rule, site: Site) -> tuple[Array, Array]:
     """Return A (batch, below, above) and the denominators' relative errors (batch, above)."""
-    batch = len(site.input)
-    if not isinstance(rule, LinearRule):
-        matrix = _magnitude(rule.linear_matrix(site))
-        return matrix, np.zeros((batch, matrix.shape[2]))
-    weight = linear(site).matrix(site.input.shape[1:])
-    matrix = np.zeros((batch, *weight.T.shape))
-    delta = np.zeros((batch, len(weight)))
-    for contributions, share, relative in _parts(rule, site):
+    batch, dividing = len(site.input), _dividing(rule, site)
+    if dividing is None:
+        linear_site = isinstance(site.layer, Linear)
+        matrix = rule.linear_matrix(site) if linear_site else rule.selection_matrix(site)
+        return _magnitude(matrix), np.zeros((batch, matrix.shape[2]))
+    matrix = np.zeros((batch, prod(site.input.shape[1:]), prod(site.output.shape[1:])))
+    for contributions, share, _ in _parts(dividing, site):
         matrix = matrix + contributions * share[:, np.newaxis, :]
-        delta = np.maximum(delta, relative)
-    return matrix, delta
+    return matrix, _denominator_error(rule, site)
+
+
+def _dividing(rule: Rule, site: Site) -> LinearRule | None:
+    """Return the rule by whose parts relevance crosses a layer, None where nothing is divided."""
+    if isinstance(rule, RectGrad) and isinstance(site.layer, Selection):
+        rule = rule.pooling_rule
+    if not isinstance(rule, LinearRule):
+        return None
+    if isinstance(site.layer, Selection) and rule.pooling is not Pooling.WINNER:
+        return rule
+    return rule if isinstance(site.layer, Linear) else None
 
 
 def _denominator_error(rule: Rule, site: Site) -> Array:
     flat = site.output.reshape(len(site.output), -1)
-    delta = np.zeros(flat.shape)
-    if isinstance(rule, LinearRule) and isinstance(site.layer, Linear):
-        for _, share, relative in _parts(rule, site):
-            del share
+    delta, dividing = np.zeros(flat.shape), _dividing(rule, site)
+    if dividing is not None:
+        for _, _, relative in _parts(dividing, site):
             delta = np.maximum(delta, relative)
     return delta
 
 
 def _parts(rule: LinearRule, site: Site) -> list[tuple[Array, Array, Array]]:
     """Return for each part |contributions|, |share / S| and the error of S relative to S."""
-    layer, batch = linear(site), len(site.input)
-    weight = layer.matrix(site.input.shape[1:])
+    batch, dtype = len(site.input), site.input.dtype
+    layer, parts = rule.decomposition(site)
     result = []
-    for part in rule.parts(site, layer):
+    for part in parts:
         signed = [
-            t.factor.reshape(batch, -1)[:, :, np.newaxis] * t.weights.of(weight).T
-            for t in part.terms
+            term.factor.reshape(batch, -1)[:, :, np.newaxis]
+            * layer.matrix(site.input, term.weights).T
+            for term in part.terms
         ]
         total = sum(term.sum(axis=1) for term in signed) + part.bias
         divisor = _magnitude(rule.stabiliser.apply(total, rule.epsilon))
         contributions = np.sum([_magnitude(term) for term in signed], axis=0)
-        terms = len(signed) * weight.shape[1] + _OPERATIONS_PER_TERM
+        terms = len(signed) * prod(site.input.shape[1:]) + _OPERATIONS_PER_TERM
         spread = contributions.sum(axis=1) + _magnitude(part.bias) + float(rule.epsilon)
         with np.errstate(divide="ignore", invalid="ignore"):
-            relative = gamma(terms, weight.dtype) * spread / divisor
+            relative = gamma(terms, dtype) * spread / divisor
             share = _magnitude(part.share + 0 * total) / divisor
         empty = divisor == 0
         share = np.where(empty, np.where(spread == 0, 0.0, 1.0), share)
         relative = np.where(empty, np.where(spread == 0, 0.0, np.inf), relative)
         relative = np.where(relative < 0.5, relative / (1 - np.minimum(relative, 0.5)), np.inf)
-        if is_exact(weight):
-            relative = np.zeros(relative.shape)
         result.append((contributions, share, relative))
     return result
 

@@ -12,9 +12,13 @@ import numpy as np
 from alignment_theory import (
     DIALECTS,
     LRP0,
+    AdaptiveAvgPool2d,
     AlphaBeta,
+    AvgPool2d,
+    BatchNorm,
     BetaSmooth,
     Bias,
+    Conv2d,
     Deconvnet,
     DeepLift,
     DeepTaylor,
@@ -31,8 +35,11 @@ from alignment_theory import (
     GuidedBackprop,
     InputTimesGradient,
     IntegratedGradients,
+    LeakyRelu,
+    MaxPool2d,
     Method,
     Network,
+    Pooling,
     RectGrad,
     Relu,
     SmoothGrad,
@@ -51,7 +58,7 @@ from alignment_theory.rounding import (
     ledger_bounds,
     relevance_bounds,
 )
-from alignment_theory.rules.gates import Interpolation
+from alignment_theory.rules.rectgrad import Interpolation
 from alignment_theory.rules.reference import Averaged
 
 FLOATS = (np.float32, np.float64)
@@ -86,6 +93,8 @@ def _signals():
     yield "rectgrad magnitude", Entry(RectGrad(40, magnitude=True))
     yield "rectgrad constant", Entry(RectGrad(threshold=0.5, times_input=True))
     yield "rectgrad negative constant", Entry(RectGrad(threshold=-1.0, floor=False))
+    yield "rectgrad proportional pooling", Entry(RectGrad(40, pooling="proportional"))
+    yield "rectgrad padding trick", Entry(RectGrad(40, padding_trick=True))
     yield "beta smooth", Entry(BetaSmooth(1.0), exact=False, rounds_gates=True)
     yield "deeplift", Entry(DeepLift(), rounds_gates=True)
     yield "deeplift baseline", Entry(DeepLift(-0.5), rounds_gates=True)
@@ -111,6 +120,9 @@ def _relevances():
         yield f"zplus whole input bias {bias}", Entry(ZPlus(bias=bias, split_input=False))
         yield f"alphabeta bias {bias}", Entry(AlphaBeta(bias=bias))
         yield f"wsquare bias {bias}", Entry(WSquare(bias=bias))
+    for pooling in Pooling:
+        yield f"lrp0 pooling {pooling}", Entry(Epsilon(0, pooling=pooling))
+        yield f"zplus pooling {pooling}", Entry(ZPlus(0.25, pooling=pooling))
     yield "gamma 0", Entry(Gamma(0.0))
     yield "gamma generalised 0.3", Entry(Gamma(0.3, generalised=True, epsilon=0.1))
     yield "alphabeta 1 0", Entry(AlphaBeta(1, 0))
@@ -136,7 +148,8 @@ def _composites():
 
 def _dialects():
     for library, rule in DIALECTS:
-        method = dialect(library, rule, *((-64, 64) if rule == "ZBox" else ()))
+        boxed = rule in ("ZBox", "EpsilonGammaBox")
+        method = dialect(library, rule, *((-64, 64) if boxed else ()))
         rounds = isinstance(method, DeepLift | Averaged)
         if isinstance(method, IntegratedGradients):
             method = dialect(library, rule, 0.0, 4)
@@ -174,6 +187,47 @@ def _networks():
     yield "outer ReLU", Network(outer, (3,)), _THREE
     chained = [Dense(_LOWER), Dense(_LOWER, [1, 0, 0.5]), Relu(), Relu(), _UPPER, Flatten()]
     yield "chained", Network(chained), _THREE
+    yield "convolution", *_convolutional()
+    yield "normalised", *_normalised()
+
+
+def _halves(*shape, seed):
+    """Return small multiples of 1/2, some of them 0."""
+    return np.random.default_rng(seed).integers(-3, 4, size=shape) / 2
+
+
+def _convolutional():
+    """Return a network of every layer with windows, and images; the windows' sizes are dyadic."""
+    layers = [
+        Conv2d(_halves(2, 2, 3, 3, seed=1), [0.5, -1], padding=1),
+        Relu(),
+        MaxPool2d(2, 1, padding=((0, 1), (1, 0))),
+        Conv2d(_halves(4, 1, 2, 2, seed=2), stride=(1, 2), dilation=(1, 2), groups=2),
+        Relu(),
+        AvgPool2d(2, 1, padding=1, count_padding=False),
+        MaxPool2d((2, 1), ties="last"),
+        Flatten(),
+        Dense(_halves(2, 8, seed=3), [0.5, 0]),
+    ]
+    images = _halves(3, 2, 3, 3, seed=4)
+    images[2] = 0
+    return Network(layers, (2, 3, 3)), images
+
+
+def _normalised():
+    """Return a network with batch normalisation, leaky ReLUs and average pooling, and images."""
+    layers = [
+        Conv2d(_halves(3, 2, 2, 2, seed=5), [0.5, 0, -0.5]),
+        BatchNorm([0.5, -2, 1], [1, 0.5, 0]),
+        LeakyRelu(0.25),
+        AvgPool2d(2, 1, padding=((1, 0), (1, 0))),
+        BatchNorm([1, -1, 2], [0, 0, 0]),
+        Relu(),
+        AdaptiveAvgPool2d((2, 1)),
+        Flatten(),
+        Dense(_halves(2, 6, seed=6)),
+    ]
+    return Network(layers, (2, 4, 2)), _halves(3, 2, 4, 2, seed=7)
 
 
 NETWORKS = {name: (net, np.array(samples, float)) for name, net, samples in _networks()}

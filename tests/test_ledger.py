@@ -114,7 +114,7 @@ def test_a_missing_term_would_be_seen():
     """Dropping any term that is not 0 leaves a residual above the rounding bound."""
     seen = set()
     for entry in ENTRIES:
-        for network in ("biased", "ties"):
+        for network in ("biased", "ties", "convolution"):
             result = attribution_of(entry, network, np.float64)
             if result.runs:
                 continue
@@ -125,7 +125,7 @@ def test_a_missing_term_would_be_seen():
                     seen.add(name)
                     dropped = np.abs(ledger.residual + term)[large]
                     assert (dropped > bounds[large]).all(), (entry, network, name)
-    assert seen == set(LEDGER_TERMS) - {"padding"}
+    assert seen == set(LEDGER_TERMS)
 
 
 def test_reading():

@@ -6,6 +6,7 @@ Arrays are batch first. A layer is immutable; what a forward run leaves behind i
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -76,15 +77,19 @@ class Linear(Layer):
         """Return ``f(W) a`` for a batch, without the bias."""
 
     @abstractmethod
-    def pullback(self, relevance: Array, weights: Weights = Weights.PLAIN) -> Array:
-        """Return the transpose ``f(W)ᵀ r`` for a batch."""
+    def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
+        """Return the transpose ``f(W)ᵀ r`` for a batch, in the shape of the inputs `like`."""
 
     @abstractmethod
-    def matrix(self, input_shape: Shape) -> Array:
-        """Return W as an explicit matrix (outputs, inputs) on flattened samples, in plain NumPy."""
+    def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
+        """Return f(W) as an explicit matrix (outputs, inputs) on flattened samples, plain NumPy.
+
+        `like` is a batch of the layer's inputs, of which shape and element type count. f acts on
+        the weights: where the layer connects nothing, the matrix is 0 whatever f is.
+        """
 
     @abstractmethod
-    def bias_vector(self, input_shape: Shape) -> Array:
+    def bias_vector(self, like: Array) -> Array:
         """Return b as one flat vector over the flattened outputs (zeros where there is none)."""
 
     @property
@@ -94,11 +99,57 @@ class Linear(Layer):
 
 
 class Switch(Layer):
-    """A layer that is linear once its mask is fixed: it only opens and closes."""
+    """A layer that multiplies every unit by one of two slopes, which its mask says.
+
+    The slope is 1 where the mask is open and `leak` elsewhere.
+    """
+
+    leak: float = 0.0
 
     @abstractmethod
     def mask(self, preactivation: Array) -> Array:
         """Return the boolean mask of open units for a batch of pre-activations."""
+
+    def slopes(self, mask: Array, like: Array) -> Array:
+        """Return the slopes in the element type of `like`; the mask itself where nothing leaks."""
+        if not self.leak:
+            return mask
+        return np.where(mask, scalar_like(1, like), scalar_like(self.leak, like))
+
+
+class Selection(Layer):
+    """A layer that passes on some of its inputs, which the values choose; then it is linear.
+
+    What it has chosen are flat indices into the input sample, one for every output.
+    """
+
+    @abstractmethod
+    def select(self, values: Array) -> Array:
+        """Return the indices of the chosen inputs for a batch, in the shape of the output."""
+
+    def forward(self, values: Array) -> Array:
+        """Return the chosen inputs of a batch."""
+        return self.take(values, self.select(values))
+
+    @staticmethod
+    def take(values: Array, selected: Array) -> Array:
+        """Return the inputs with these indices."""
+        flat, places = values.reshape(len(values), -1), selected.reshape(len(values), -1)
+        return np.take_along_axis(flat, places, axis=1).reshape(selected.shape)
+
+    @staticmethod
+    def pullback(relevance: Array, selected: Array, input_shape: Shape) -> Array:
+        """Return the transpose: relevance goes where its value came from."""
+        below = np.zeros((len(relevance), prod(input_shape)), dtype=relevance.dtype)
+        for row, places, values in zip(below, selected, relevance, strict=True):
+            np.add.at(row, places.ravel(), values.ravel())
+        return below.reshape(len(relevance), *input_shape)
+
+    @staticmethod
+    def matrix(selected: Array, input_shape: Shape) -> Array:
+        """Return the explicit matrices (batch, outputs, inputs) of zeros and ones."""
+        places = selected.reshape(len(selected), -1, 1)
+        return np.asarray(places == np.arange(prod(input_shape)))
 
 
 class Reshape(Layer):

@@ -1,17 +1,17 @@
-"""Linear layers with weights."""
+"""Fully connected layers."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array, as_array, convert, readonly
-from alignment_theory.layers.base import Linear, Shape, Weights
+from alignment_theory.arrays import Array
+from alignment_theory.layers.base import Shape, Weights
+from alignment_theory.layers.weighted import Weighted
 
 
 @dataclass(frozen=True, eq=False)
-class Dense(Linear):
+class Dense(Weighted):
     """Fully connected layer ``z = W a + b``.
 
     Parameters
@@ -33,23 +33,11 @@ class Dense(Linear):
     _modified: dict[Weights, Array] = field(default_factory=dict, init=False, repr=False)
 
     def __init__(self, weight: ArrayLike, bias: ArrayLike | None = None) -> None:
-        matrix = as_array(weight, "Dense weight")
-        if matrix.ndim != 2 or 0 in matrix.shape:
-            raise ValueError(
-                f"Dense weight: expected a non-empty matrix (outputs, inputs), got shape "
-                f"{matrix.shape}"
-            )
-        object.__setattr__(self, "weight", readonly(matrix))
-        object.__setattr__(self, "_modified", {})
-        object.__setattr__(self, "bias", None)
-        if bias is not None:
-            vector = as_array(bias, "Dense bias", matrix.dtype)
-            if vector.shape != (len(matrix),):
-                raise ValueError(
-                    f"Dense bias: expected shape ({len(matrix)},) to match weight "
-                    f"{matrix.shape}, got {vector.shape}"
-                )
-            object.__setattr__(self, "bias", readonly(vector))
+        self._hold(weight, bias, ("outputs", "inputs"))
+
+    def with_parameters(self, weight: ArrayLike, bias: ArrayLike | None) -> Self:
+        """Return a dense layer with other numbers."""
+        return type(self)(weight, bias)
 
     def __reduce__(self) -> tuple[type[Self], tuple[Array, Array | None]]:
         """Pickle and copy through the constructor, so that parameters stay read-only."""
@@ -59,21 +47,6 @@ class Dense(Linear):
         """Return the layer's sizes, not its numbers."""
         outputs, inputs = self.weight.shape
         return f"Dense({inputs} -> {outputs}, bias={self.bias is not None}, {self.dtype})"
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The element type of the parameters."""
-        return self.weight.dtype
-
-    @property
-    def has_bias(self) -> bool:
-        """Whether any bias differs from 0."""
-        return self.bias is not None and bool((self.bias != 0).any())
-
-    def astype(self, dtype: DTypeLike) -> Self:
-        """Return the layer with its parameters in another element type."""
-        bias = None if self.bias is None else convert(self.bias, "Dense bias", dtype)
-        return type(self)(convert(self.weight, "Dense weight", dtype), bias)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output sample."""
@@ -92,27 +65,21 @@ class Dense(Linear):
 
     def apply(self, values: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W) a``."""
-        product: Array = values @ self._weight(weights).T
+        product: Array = values @ self.modified(weights).T
         return product
 
-    def pullback(self, relevance: Array, weights: Weights = Weights.PLAIN) -> Array:
+    def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W)ᵀ r``."""
-        product: Array = relevance @ self._weight(weights)
+        del like
+        product: Array = relevance @ self.modified(weights)
         return product
 
-    def matrix(self, input_shape: Shape) -> Array:
-        """Return W."""
-        del input_shape
-        return self.weight
+    def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
+        """Return f(W)."""
+        del like
+        return self.modified(weights)
 
-    def bias_vector(self, input_shape: Shape) -> Array:
+    def bias_vector(self, like: Array) -> Array:
         """Return b, zeros where the layer has none."""
-        del input_shape
+        del like
         return 0 * self.weight[:, 0] if self.bias is None else self.bias
-
-    def _weight(self, weights: Weights) -> Array:
-        if weights is Weights.PLAIN:
-            return self.weight
-        if weights not in self._modified:
-            self._modified[weights] = weights.of(self.weight)
-        return self._modified[weights]

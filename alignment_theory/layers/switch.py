@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignment_theory.arrays import Array, require_flags, scalar_like
+from alignment_theory.arrays import Array, require_flags, require_numbers, scalar_like
 from alignment_theory.layers.base import Shape, Switch
 
 
@@ -37,4 +37,42 @@ class Relu(Switch):
     def mask(self, preactivation: Array) -> Array:
         """Return ``z > 0``, or ``z >= 0`` where ties count as active."""
         mask: Array = preactivation >= 0 if self.active_at_zero else preactivation > 0
+        return mask
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Switch):
+    """Leaky rectified linear unit: ``a = z`` where z > 0, else ``leak z``; mask ``m = 1[z > 0]``.
+
+    Parameters
+    ----------
+    leak : float
+        The slope below 0, in [0, 1).
+
+    Raises
+    ------
+    ValueError
+        For a leak out of range.
+    """
+
+    leak: float = 0.01
+
+    def __post_init__(self) -> None:
+        """Check the slope."""
+        require_numbers(self, "leak")
+        if not 0 <= self.leak < 1:
+            raise ValueError(f"LeakyRelu: leak must be in [0, 1), got {self.leak}")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of one output sample: that of the input."""
+        return input_shape
+
+    def forward(self, values: Array) -> Array:
+        """Return z or ``leak z``."""
+        output: Array = np.where(values > 0, values, scalar_like(self.leak, values) * values)
+        return output
+
+    def mask(self, preactivation: Array) -> Array:
+        """Return ``z > 0``."""
+        mask: Array = preactivation > 0
         return mask

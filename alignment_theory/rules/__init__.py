@@ -15,20 +15,12 @@ from alignment_theory.rules.gates import (
     Gradient,
     GuidedBackprop,
     InputTimesGradient,
-    RectGrad,
 )
-from alignment_theory.rules.lrp import Bias, LinearRule, Part, Stabiliser, Term
+from alignment_theory.rules.input_layer import Flat, WSquare, ZBox
+from alignment_theory.rules.lrp import Bias, LinearRule, Part, Pooling, Stabiliser, Term
+from alignment_theory.rules.rectgrad import RectGrad
 from alignment_theory.rules.reference import DeepLift, IntegratedGradients, SmoothGrad
-from alignment_theory.rules.relevance import (
-    LRP0,
-    AlphaBeta,
-    Epsilon,
-    Flat,
-    Gamma,
-    WSquare,
-    ZBox,
-    ZPlus,
-)
+from alignment_theory.rules.relevance import LRP0, AlphaBeta, Epsilon, Gamma, ZPlus
 
 __all__ = [
     "LRP0",
@@ -55,6 +47,7 @@ __all__ = [
     "LinearRule",
     "Method",
     "Part",
+    "Pooling",
     "RectGrad",
     "Rule",
     "SignalRule",

@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from alignment_theory.arrays import Array, convert
-from alignment_theory.layers import Linear
+from alignment_theory.layers import Linear, Selection
 from alignment_theory.network import Network, Site, Trace
 from alignment_theory.sources import Source
 
@@ -26,7 +26,7 @@ class Form(StrEnum):
     RELEVANCE = "relevance"
 
 
-LEDGER_TERMS = ("bias", "stabiliser", "empty denominator", "threshold", "padding")
+LEDGER_TERMS = ("bias", "stabiliser", "empty denominator", "threshold", "pooling", "padding")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +106,16 @@ class Rule(Method):
     def linear_matrix(self, site: Site) -> Array:
         """Return the explicit matrices (batch, inputs, outputs) of `cross_linear`, plain NumPy."""
 
+    def cross_selection(self, relevance: Array, site: Site) -> Crossing:
+        """Return the crossing of a selection: relevance goes to the inputs that were chosen."""
+        assert site.selected is not None
+        return Crossing(Selection.pullback(relevance, site.selected, site.input.shape[1:]))
+
+    def selection_matrix(self, site: Site) -> Array:
+        """Return the explicit matrices (batch, inputs, outputs) of `cross_selection`."""
+        assert site.selected is not None
+        return Selection.matrix(site.selected, site.input.shape[1:]).transpose(0, 2, 1)
+
     def switch_matrix(self, gates: Array) -> Array:
         """Return the explicit matrices ``diag(gates)`` of `cross_switch`, (batch, units, units)."""
         flat = gates.reshape(len(gates), -1)
@@ -159,13 +169,13 @@ class SignalRule(Rule):
 
     def cross_linear(self, relevance: Array, site: Site) -> Crossing:
         """Apply the transpose."""
-        return Crossing(linear(site).pullback(relevance))
+        return Crossing(linear(site).pullback(relevance, site.input))
 
     def losses(self, relevance: Array, crossing: Crossing, site: Site) -> Mapping[str, Array]:
         """Return what gates and biases took from ``Σ a ∘ g``."""
         if isinstance(site.layer, Linear):
             flat = relevance.reshape(len(relevance), -1)
-            return {"bias": flat @ site.layer.bias_vector(site.input.shape[1:])}
+            return {"bias": flat @ site.layer.bias_vector(site.input)}
         if crossing.gates is None:
             return {}
         below = crossing.relevance * site.input
@@ -173,7 +183,7 @@ class SignalRule(Rule):
 
     def linear_matrix(self, site: Site) -> Array:
         """Return ``W^T``, the same for every sample."""
-        matrix = linear(site).matrix(site.input.shape[1:]).T
+        matrix = linear(site).matrix(site.input).T
         return np.broadcast_to(matrix, (len(site.input), *matrix.shape))
 
 

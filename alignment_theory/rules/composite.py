@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from alignment_theory.layers import Dense, Linear
+from alignment_theory.layers import Conv2d, Linear, Weighted
 from alignment_theory.network import Network
 from alignment_theory.rules.base import Form, Method, Rule
-from alignment_theory.rules.relevance import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus
+from alignment_theory.rules.input_layer import Flat, WSquare, ZBox
+from alignment_theory.rules.relevance import AlphaBeta, Epsilon, Gamma, ZPlus
 from alignment_theory.sources import MONTAVON_2017, MONTAVON_2019, ZHANG_2018
 
 
@@ -26,18 +27,22 @@ class Composite(Method):
 
     @abstractmethod
     def rule_for(self, layer: Linear, *, first: bool) -> Rule:
-        """Return the rule of one linear layer; `first` is the one nearest the input."""
+        """Return the rule of one linear layer.
+
+        `first` says that it is the one nearest the input, of dense layers and convolutions.
+        """
 
     def assign(self, network: Network) -> tuple[Rule, ...]:
         """Return the rule of every layer, layer 0 first."""
         places = [k for k, layer in enumerate(network.layers) if isinstance(layer, Linear)]
         if not places:
             raise ValueError(f"{self.name}: the network has no linear layer to assign a rule to")
+        weighted = [k for k in places if isinstance(network.layers[k], Weighted)]
         chosen = {}
         for k in places:
             layer = network.layers[k]
             assert isinstance(layer, Linear)
-            chosen[k] = self.rule_for(layer, first=k == places[0])
+            chosen[k] = self.rule_for(layer, first=weighted[:1] == [k])
         return tuple(
             chosen[max((place for place in places if place <= k), default=places[0])]
             for k in range(len(network.layers))
@@ -95,7 +100,7 @@ class ExcitationBackprop(Composite):
 
 @dataclass(frozen=True)
 class EpsilonPlus(Composite):
-    """ε at dense layers, z⁺ at convolutions; `flat_first` gives the first layer the flat rule.
+    """z⁺ at convolutions, ε at all other linear layers; `flat_first` gives the first one flat.
 
     Source: Montavon 2019, section 10.3; the name is zennit's.
     """
@@ -113,12 +118,12 @@ class EpsilonPlus(Composite):
         """Return flat, ε or z⁺."""
         if first and self.flat_first:
             return Flat()
-        return Epsilon(self.epsilon) if isinstance(layer, Dense) else ZPlus()
+        return ZPlus() if isinstance(layer, Conv2d) else Epsilon(self.epsilon)
 
 
 @dataclass(frozen=True)
 class EpsilonAlpha2Beta1(Composite):
-    """ε at dense layers, αβ(2, 1) at convolutions; `flat_first` as in `EpsilonPlus`.
+    """αβ(2, 1) at convolutions, ε at all other linear layers; `flat_first` as in `EpsilonPlus`.
 
     Source: Montavon 2019, section 10.3; the name is zennit's.
     """
@@ -136,12 +141,12 @@ class EpsilonAlpha2Beta1(Composite):
         """Return flat, ε or αβ(2, 1)."""
         if first and self.flat_first:
             return Flat()
-        return Epsilon(self.epsilon) if isinstance(layer, Dense) else AlphaBeta(2.0, 1.0)
+        return AlphaBeta(2.0, 1.0) if isinstance(layer, Conv2d) else Epsilon(self.epsilon)
 
 
 @dataclass(frozen=True, eq=False)
 class EpsilonGammaBox(Composite):
-    """z^B at the first layer, γ at convolutions, ε at dense layers.
+    """z^B at the first layer, γ at convolutions, ε at all other linear layers.
 
     The first linear layer gets z^B whatever its kind; `box_dense` False gives it only to a
     convolution, as zennit does. Source: Montavon 2019, section 10.3; the name is zennit's.
@@ -163,10 +168,10 @@ class EpsilonGammaBox(Composite):
 
     def rule_for(self, layer: Linear, *, first: bool) -> Rule:
         """Return z^B, γ or ε."""
-        dense = isinstance(layer, Dense)
-        if first and (self.box_dense or not dense):
+        convolution = isinstance(layer, Conv2d)
+        if first and (self.box_dense or convolution):
             return ZBox(self.low, self.high)
-        return Epsilon(self.epsilon) if dense else Gamma(self.gamma)
+        return Gamma(self.gamma) if convolution else Epsilon(self.epsilon)
 
 
 def _freeze_box(composite: Composite, low: ArrayLike, high: ArrayLike) -> None:

@@ -24,11 +24,12 @@ from alignment_theory.rules.gates import (
     Gradient,
     GuidedBackprop,
     InputTimesGradient,
-    RectGrad,
 )
+from alignment_theory.rules.input_layer import Flat, WSquare, ZBox
 from alignment_theory.rules.lrp import Bias, LinearRule, Stabiliser
+from alignment_theory.rules.rectgrad import RectGrad
 from alignment_theory.rules.reference import DeepLift, IntegratedGradients
-from alignment_theory.rules.relevance import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, ZPlus
+from alignment_theory.rules.relevance import AlphaBeta, Epsilon, Gamma, ZPlus
 
 
 @dataclass(frozen=True)

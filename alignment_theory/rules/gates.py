@@ -1,32 +1,21 @@
 """Rules that differ from the gradient at the switches only."""
 
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Literal, get_args
 
 import numpy as np
 
-from alignment_theory.arrays import (
-    Array,
-    is_exact,
-    overflowed,
-    require_flags,
-    require_numbers,
-    scalar_like,
-)
+from alignment_theory.arrays import Array, is_exact, require_numbers, scalar_like
 from alignment_theory.kernels import gates as kernels
+from alignment_theory.layers import Switch
 from alignment_theory.network import Site
 from alignment_theory.rules.base import SignalRule
 from alignment_theory.sources import (
     DOMBROWSKI_2019,
-    KIM_2019,
     SHRIKUMAR_2017,
     SIMONYAN_2014,
     SPRINGENBERG_2015,
     ZEILER_2014,
 )
-
-Interpolation = Literal["linear", "lower", "higher", "nearest", "midpoint"]
 
 
 class _SignGate(SignalRule):
@@ -42,6 +31,8 @@ class _SignGate(SignalRule):
     def pass_gate(self, signal: Array, site: Site) -> tuple[Array, Array]:
         """Return the gates and what they pass, in one pass over the data."""
         assert site.mask is not None
+        if isinstance(site.layer, Switch) and site.layer.leak:
+            return self._pass_leaking(signal, site)
         gates, passed = kernels.gate(
             np.ascontiguousarray(signal).reshape(-1),
             np.ascontiguousarray(site.mask).reshape(-1),
@@ -49,6 +40,13 @@ class _SignGate(SignalRule):
             self.only_positive,
         )
         return gates.reshape(signal.shape), passed.reshape(signal.shape)
+
+    def _pass_leaking(self, signal: Array, site: Site) -> tuple[Array, Array]:
+        """Return the same where closed units have a slope too: it stands for the forward mask."""
+        gates = site.slopes if self.use_mask else np.full_like(signal, scalar_like(1, signal))
+        if self.only_positive:
+            gates = np.where(signal > 0, gates, scalar_like(0, signal))
+        return gates, gates * signal
 
 
 @dataclass(frozen=True)
@@ -133,117 +131,5 @@ class BetaSmooth(SignalRule):
             scaled = scalar_like(self.beta, site.input) * site.input
             decay = np.exp(-np.abs(scaled))
             gates: Array = np.where(scaled >= 0, scalar_like(1, decay), decay) / (1 + decay)
-        return gates
-
-
-@dataclass(frozen=True)
-class RectGrad(SignalRule):
-    """Rectified gradient: ``c = g ∘ 1[a ∘ g > τ]``, τ a quantile of ``a ∘ g`` over the layer.
-
-    Parameters
-    ----------
-    q : float
-        Percentile in [0, 100], taken per sample over all units of the layer.
-    interpolation : {"linear", "lower", "higher", "nearest", "midpoint"}
-        Between the two order statistics around ``(units - 1) q / 100``. "nearest" rounds a tie to
-        the even one, as NumPy does.
-    ties : {"exclude", "include"}
-        Whether ``a ∘ g`` equal to τ passes: strict > (the paper) or >=. Units with ``a ∘ g = 0``
-        do not pass where τ is floored at 0, whatever this says.
-    floor : bool
-        Whether τ is at least 0, which keeps the rule inside the negative filtering rule. The
-        paper's reference code has no floor, and for small q it opens dead units.
-    times_input : bool
-        Whether the attribution is the signal times the input, as in the reference code.
-    magnitude : bool
-        Compare ``|a ∘ g|`` with the quantile of ``|a ∘ g|`` (the code's "RectGradMod").
-    threshold : float, optional
-        A constant τ in place of the quantile (the code's "RectGradConst"; 0 is Guided Backprop).
-
-    Raises
-    ------
-    ValueError
-        For q outside [0, 100] and unknown interpolation or tie rules.
-
-    Source: Kim 2019, section 4 and its published code.
-    """
-
-    q: float = 98.0
-    interpolation: Interpolation = "linear"
-    ties: Literal["exclude", "include"] = "exclude"
-    floor: bool = True
-    times_input: bool = False
-    magnitude: bool = False
-    threshold: float | None = None
-
-    sources = (KIM_2019,)
-
-    def __post_init__(self) -> None:
-        """Check the parameters."""
-        require_numbers(self, "q", *(() if self.threshold is None else ("threshold",)))
-        require_flags(self, "floor", "times_input", "magnitude")
-        if not 0 <= self.q <= 100:
-            raise ValueError(f"RectGrad: q is a percentile in [0, 100], got {self.q}")
-        if self.interpolation not in get_args(Interpolation):
-            raise ValueError(
-                f"RectGrad: interpolation must be one of {', '.join(get_args(Interpolation))}, "
-                f"got {self.interpolation!r}"
-            )
-        if self.ties not in ("exclude", "include"):
-            raise ValueError(f"RectGrad: ties must be 'exclude' or 'include', got {self.ties!r}")
-        if self.threshold is not None and not np.isfinite(float(self.threshold)):
-            raise ValueError(f"RectGrad: threshold must be finite, got {self.threshold}")
-
-    @classmethod
-    def reference_code(cls, q: float = 98.0) -> "RectGrad":
-        """Return the published code's variant: nearest order statistic, no floor, times input."""
-        return cls(q, interpolation="nearest", floor=False, times_input=True)
-
-    def gate(self, signal: Array, site: Site) -> Array:
-        """Return the boolean gates."""
-        with np.errstate(over="ignore"):
-            scores = signal * site.output
-        if overflowed(scores):
-            raise ValueError(
-                f"RectGrad: a ∘ g at layer {site.index} overflowed {scores.dtype}; "
-                "scale the network"
-            )
-        if self.magnitude:
-            scores = np.abs(scores)
-        flat = np.ascontiguousarray(scores.reshape(len(scores), -1))
-        tau = self._thresholds(flat)[:, np.newaxis]
-        gates = flat > tau if self.ties == "exclude" else flat >= tau
-        if self.floor:
-            gates &= flat > 0
-        return gates.reshape(signal.shape)
-
-    def _thresholds(self, scores: Array) -> Array:
-        if self.threshold is not None:
-            constant = scalar_like(self.threshold, scores)
-            return np.full(len(scores), constant, dtype=scores.dtype)
-        lower, weight = quantile_place(scores.shape[1], self.q, self.interpolation)
-        if not is_exact(scores):
-            weight = scores.dtype.type(weight)
-        thresholds: Array = kernels.row_quantiles(scores, lower, weight)
-        return thresholds
-
-
-def quantile_place(size: int, q: float, interpolation: Interpolation) -> tuple[int, Fraction]:
-    """Return the order statistic below the q-th percentile of `size` values and the weight above.
-
-    The place ``(size - 1) q / 100`` is worked out in exact fractions.
-    """
-    place = (size - 1) * Fraction(q) / 100
-    below = int(place)
-    part = place - below
-    match interpolation:
-        case "lower":
-            return below, Fraction(0)
-        case "higher":
-            return (below + (part > 0), Fraction(0))
-        case "nearest":
-            return round(place), Fraction(0)
-        case "midpoint":
-            return below, Fraction(1, 2) if part else Fraction(0)
-        case _:
-            return below, part
+        leak = scalar_like(site.layer.leak if isinstance(site.layer, Switch) else 0, gates)
+        return leak + (1 - leak) * gates

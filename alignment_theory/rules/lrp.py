@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import prod
 
 import numpy as np
 
@@ -24,10 +25,10 @@ from alignment_theory.arrays import (
     scalar_like,
 )
 from alignment_theory.kernels import ratios as kernels
-from alignment_theory.layers import Linear
+from alignment_theory.layers import Linear, MaxPool2d, Switch
 from alignment_theory.layers.base import Weights
 from alignment_theory.network import Site
-from alignment_theory.rules.base import Crossing, Form, Rule, linear, sample_sums
+from alignment_theory.rules.base import Crossing, Form, Rule, sample_sums
 
 
 class Stabiliser(StrEnum):
@@ -70,6 +71,20 @@ class Bias(StrEnum):
     MODIFIED = "modified"
 
 
+class Pooling(StrEnum):
+    """How relevance crosses a max pooling down.
+
+    WINNER: to the input that was chosen, as the gradient does; the default of every library.
+    PROPORTIONAL: to all that the window sees, in proportion to their values, as an average pooling
+    would under LRP-0 (Kim 2019's code calls it proportional redistribution). UNIFORM: in equal
+    shares to all that the window sees.
+    """
+
+    WINNER = "winner"
+    PROPORTIONAL = "proportional"
+    UNIFORM = "uniform"
+
+
 @dataclass(frozen=True, eq=False)
 class Term:
     """Contributions ``factor_i f(W)_ji``, with f one of `Weights`."""
@@ -87,7 +102,8 @@ class Part:
     share: Array | float = 1
 
 
-def _member(rule: str, name: str, kind: type[StrEnum], value: object) -> StrEnum:
+def member(rule: str, name: str, kind: type[StrEnum], value: object) -> StrEnum:
+    """Return the member with this value; ValueError, naming all, where there is none."""
     try:
         return kind(str(value))
     except ValueError as error:
@@ -106,15 +122,16 @@ class LinearRule(Rule):
     epsilon: float = 0.0
     stabiliser: Stabiliser = Stabiliser.SIGN
     block_dead: bool = True
+    pooling: Pooling = Pooling.WINNER
 
     def __post_init__(self) -> None:
-        """Check the stabiliser; names of its form and of the bias policy may be plain strings."""
+        """Check the parameters; members of an enumeration may be given as plain strings."""
         require_numbers(self, "epsilon")
         require_flags(self, "block_dead")
-        for name, kind in (("stabiliser", Stabiliser), ("bias", Bias)):
+        for name, kind in (("stabiliser", Stabiliser), ("bias", Bias), ("pooling", Pooling)):
             value = getattr(self, name, None)
             if value is not None:
-                object.__setattr__(self, name, _member(type(self).__name__, name, kind, value))
+                object.__setattr__(self, name, member(type(self).__name__, name, kind, value))
         if not (np.isfinite(float(self.epsilon)) and self.epsilon >= 0):
             raise ValueError(
                 f"{type(self).__name__}: epsilon must be finite and >= 0, got {self.epsilon}"
@@ -130,20 +147,60 @@ class LinearRule(Rule):
         """Return the parts of the rule at one linear layer."""
 
     def cross_switch(self, relevance: Array, site: Site) -> Crossing:
-        """Pass relevance on unchanged, except at dead units where `block_dead` says so."""
-        assert site.mask is not None
-        gates = site.mask.copy() if self.block_dead else np.ones_like(site.mask)
+        """Pass relevance on unchanged, except at dead units where `block_dead` says so.
+
+        A unit of a leaky ReLU is never dead.
+        """
+        assert site.mask is not None and isinstance(site.layer, Switch)
+        blocks = self.block_dead and not site.layer.leak
+        gates = site.mask.copy() if blocks else np.ones_like(site.mask)
         passed = np.where(gates, relevance, scalar_like(0, relevance))
         return Crossing(passed, gates, {"threshold": sample_sums(relevance - passed)})
 
     def cross_linear(self, relevance: Array, site: Site) -> Crossing:
         """Hand relevance down in proportion to the contributions."""
-        layer = linear(site)
+        return self._hand_down(relevance, site)
+
+    def linear_matrix(self, site: Site) -> Array:
+        """Return the matrices M with ``R_below = M R`` for every sample, in plain NumPy."""
+        return self._matrix(site)
+
+    def cross_selection(self, relevance: Array, site: Site) -> Crossing:
+        """Hand relevance to what was chosen, or to all that the windows see, as `pooling` says."""
+        if self.pooling is Pooling.WINNER:
+            return super().cross_selection(relevance, site)
+        return self._hand_down(relevance, site)
+
+    def selection_matrix(self, site: Site) -> Array:
+        """Return the explicit matrices of `cross_selection`."""
+        if self.pooling is Pooling.WINNER:
+            return super().selection_matrix(site)
+        return self._matrix(site)
+
+    def decomposition(self, site: Site) -> tuple[Linear, Sequence[Part]]:
+        """Return the linear layer that relevance crosses at a site, and the parts it goes by.
+
+        For a max pooling it is the average pooling with the same windows.
+
+        Raises
+        ------
+        ValueError
+            For a selection that has no windows.
+        """
+        if isinstance(site.layer, Linear):
+            return site.layer, self.parts(site, site.layer)
+        if not isinstance(site.layer, MaxPool2d):
+            raise ValueError(f"layer {site.index} ({site.layer!r}): only a MaxPool2d has windows")
+        average = site.layer.average
+        factor = site.input if self.pooling is Pooling.PROPORTIONAL else 0 * site.input + 1
+        return average, [Part([Term(factor, Weights.PLAIN)], average.bias_vector(site.input))]
+
+    def _hand_down(self, relevance: Array, site: Site) -> Crossing:
         batch = len(relevance)
+        layer, parts = self.decomposition(site)
         flat = np.ascontiguousarray(relevance.reshape(batch, -1))
         below = np.zeros_like(site.input)
         lost = np.zeros((3, batch), dtype=flat.dtype)
-        parts = self.parts(site, layer)
         for part in parts:
             terms = [term for term in part.terms if (term.factor != 0).any()]
             total = np.zeros_like(site.output)
@@ -159,7 +216,7 @@ class LinearRule(Rule):
             lost += losses
             shaped = ratio.reshape(site.output.shape)
             for term in terms:
-                below += term.factor * layer.pullback(shaped, term.weights)
+                below += term.factor * layer.pullback(shaped, site.input, term.weights)
         unassigned = _unassigned([part.share for part in parts], flat)
         if np.any(unassigned):
             lost[2] += sample_sums(flat * unassigned)
@@ -167,17 +224,17 @@ class LinearRule(Rule):
             below, losses={"bias": lost[0], "stabiliser": lost[1], "empty denominator": lost[2]}
         )
 
-    def linear_matrix(self, site: Site) -> Array:
-        """Return the matrices M with ``R_below = M R`` for every sample, in plain NumPy."""
-        layer = linear(site)
-        weight = layer.matrix(site.input.shape[1:])
+    def _matrix(self, site: Site) -> Array:
         batch = len(site.input)
-        matrix = np.zeros((batch, *weight.T.shape), dtype=weight.dtype)
-        for part in self.parts(site, layer):
+        layer, parts = self.decomposition(site)
+        size = (batch, prod(site.input.shape[1:]), prod(site.output.shape[1:]))
+        matrix = np.zeros(size, dtype=site.input.dtype)
+        for part in parts:
             contributions = sum(
                 (
-                    t.factor.reshape(batch, -1)[:, :, np.newaxis] * t.weights.of(weight).T
-                    for t in part.terms
+                    term.factor.reshape(batch, -1)[:, :, np.newaxis]
+                    * layer.matrix(site.input, term.weights).T
+                    for term in part.terms
                 ),
                 0 * matrix,
             )
@@ -214,7 +271,7 @@ def negative(values: Array) -> Array:
 
 def denominator_bias(site: Site, layer: Linear, policy: Bias, modified: Weights) -> Array:
     """Return the flat bias that counts in a denominator; `modified` is f where the policy asks."""
-    bias = layer.bias_vector(site.input.shape[1:])
+    bias = layer.bias_vector(site.input)
     match policy:
         case Bias.NONE:
             return 0 * bias

@@ -86,8 +86,7 @@ class _Rescale(SignalRule):
         change = site.input - other.input
         close = np.abs(change) < scalar_like(self.method.tolerance, change)
         slope = divide(site.output - other.output, change)
-        assert site.mask is not None
-        return np.where(close | (change == 0), site.mask * scalar_like(1, change), slope)
+        return np.where(close | (change == 0), site.slopes * scalar_like(1, change), slope)
 
     def finish(self, relevance: Array, trace: Trace) -> Array:
         return relevance * (trace.sites[0].input - self.reference.sites[0].input)

@@ -19,7 +19,7 @@ from alignment_theory.arrays import EXACT, Array, as_array
 from alignment_theory.layers import Dense, Flatten, Layer, Relu
 from alignment_theory.network import Network
 from alignment_theory.rules import Form, Method
-from alignment_theory.rules.gates import Interpolation
+from alignment_theory.rules.rectgrad import Interpolation
 
 __all__ = ["conditioned_matrices", "dead_cases", "inputs", "live_cases", "networks", "rules"]
 __all__ += ["tie_cases"]
@@ -273,7 +273,9 @@ def _tie(draw: st.DrawFn, network: Network, sample: Array) -> Array:
     if not isinstance(first, Dense):
         return np.where(np.arange(len(sample)) == draw(st.integers(0, len(sample) - 1)), 0, sample)
     for unit in draw(st.permutations(range(len(first.weight)))):
-        weight, bias = (v.astype(float)[unit] for v in (first.weight, first.bias_vector(())))
+        weight, bias = (
+            v.astype(float)[unit] for v in (first.weight, first.bias_vector(sample[np.newaxis]))
+        )
         if bias == 0:
             return np.where(weight == 0, sample, _orthogonal(draw, weight))
         divisors = np.flatnonzero(np.isin(np.abs(weight), [0.5, 1, 2]))  # so that b / w is dyadic

@@ -44,8 +44,7 @@ class Step:
                 attribution.batched[index + 1],
             )
         )
-        shape = site.input.shape[1:]
-        weight, bias = site.layer.matrix(shape), site.layer.bias_vector(shape)
+        weight, bias = site.layer.matrix(site.input), site.layer.bias_vector(site.input)
         return cls(f"{label}, below layer {index}", weight, bias, a, z, g, c)
 
     @property

@@ -82,7 +82,7 @@ def zplus_operators(trace: Trace, sample: int) -> list[Array]:
 
 def _operator(site: Site, a: Array) -> Array:
     assert isinstance(site.layer, Linear)
-    weight = site.layer.matrix(site.input.shape[1:]).T
+    weight = site.layer.matrix(site.input).T
     positive = np.maximum(a, 0)[:, np.newaxis] * np.maximum(weight, 0)
     negative = np.minimum(a, 0)[:, np.newaxis] * np.minimum(weight, 0)
     contributions = positive + negative

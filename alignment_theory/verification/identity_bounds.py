@@ -40,7 +40,7 @@ def gamma_limit_bound(zplus: Attribution, gamma_value: float) -> Array:
         if not isinstance(site.layer, Linear):
             error, magnitude = (v.reshape(site.input.shape) for v in (error, magnitude))
             continue
-        weight = site.layer.matrix(site.input.shape[1:])
+        weight = site.layer.matrix(site.input)
         a = np.abs(site.input)
         total = a @ np.maximum(weight, 0).T
         safe = np.where(total > 0, total, np.inf)

@@ -15,7 +15,7 @@ from alignment_theory import Stabiliser, combined_weight
 from alignment_theory.kernels import Kernel, kernel
 from alignment_theory.kernels.gates import gate, row_quantiles
 from alignment_theory.kernels.ratios import ratios
-from alignment_theory.rules.gates import Interpolation, quantile_place
+from alignment_theory.rules.rectgrad import Interpolation, quantile_place
 
 FLOATS = (np.float32, np.float64)
 floats = st.sampled_from(FLOATS)

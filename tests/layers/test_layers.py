@@ -33,17 +33,17 @@ def test_dense_by_hand(dtype):
     assert layer.apply(values, Weights.SQUARED).tolist() == [[7, 18], [0, 0]]
     assert layer.apply(values, Weights.ONES).tolist() == [[7, 7], [0, 0]]
     relevance = as_array([[2, 4]], "relevance", dtype)
-    assert layer.pullback(relevance).tolist() == [[2, 8, -5]]
-    assert layer.pullback(relevance, Weights.POSITIVE).tolist() == [[2, 12, 1]]
-    assert layer.pullback(relevance, Weights.NEGATIVE).tolist() == [[0, -4, -6]]
-    assert layer.pullback(relevance, Weights.SQUARED).tolist() == [[2, 44, 9.5]]
-    assert layer.pullback(relevance, Weights.ONES).tolist() == [[6, 6, 6]]
-    assert layer.matrix((3,)).tolist() == [[1, -2, 0.5], [0, 3, -1.5]]
-    assert layer.bias_vector((3,)).tolist() == [0.5, -1]
+    assert layer.pullback(relevance, values).tolist() == [[2, 8, -5]]
+    assert layer.pullback(relevance, values, Weights.POSITIVE).tolist() == [[2, 12, 1]]
+    assert layer.pullback(relevance, values, Weights.NEGATIVE).tolist() == [[0, -4, -6]]
+    assert layer.pullback(relevance, values, Weights.SQUARED).tolist() == [[2, 44, 9.5]]
+    assert layer.pullback(relevance, values, Weights.ONES).tolist() == [[6, 6, 6]]
+    assert layer.matrix(values).tolist() == [[1, -2, 0.5], [0, 3, -1.5]]
+    assert layer.bias_vector(values).tolist() == [0.5, -1]
     assert layer.dtype == dtype
     for weights in Weights:
         assert layer.apply(values, weights).dtype == dtype
-        assert layer.pullback(relevance, weights).dtype == dtype
+        assert layer.pullback(relevance, values, weights).dtype == dtype
 
 
 def test_forward_leaves_its_input_alone_and_can_be_repeated():
@@ -63,11 +63,12 @@ def test_pullback_is_the_transpose_for_every_function_of_the_weights(network, da
     draw = [data.draw(st.lists(halves, min_size=n, max_size=n)) for n in (inputs, outputs)]
     a, r = (np.array([v], object).astype(network.dtype) for v in draw)
     for weights in Weights:
-        modified = weights.of(layer.matrix((inputs,)))
+        modified = weights.of(layer.matrix(a))
+        assert (layer.matrix(a, weights) == modified).all()
         assert (layer.apply(a, weights) == a @ modified.T).all()
-        assert (layer.pullback(r, weights) == r @ modified).all()
-        assert (r * layer.apply(a, weights)).sum() == (layer.pullback(r, weights) * a).sum()
-    assert (layer.forward(a) == layer.apply(a) + layer.bias_vector((inputs,))).all()
+        assert (layer.pullback(r, a, weights) == r @ modified).all()
+        assert (r * layer.apply(a, weights)).sum() == (layer.pullback(r, a, weights) * a).sum()
+    assert (layer.forward(a) == layer.apply(a) + layer.bias_vector(a)).all()
     parts = Weights.POSITIVE.of(layer.weight) + Weights.NEGATIVE.of(layer.weight)
     assert (parts == layer.weight).all()
 
@@ -78,7 +79,8 @@ def test_parameters_are_copied_and_frozen():
     weight[:], bias[:] = 9, 9
     assert (layer.weight == 1).all()
     assert (layer.bias == 1).all()
-    for array in (layer.weight, layer.bias, layer.matrix((3,)), layer.bias_vector((3,))):
+    like = np.ones((1, 3))
+    for array in (layer.weight, layer.bias, layer.matrix(like), layer.bias_vector(like)):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 5
 
@@ -95,7 +97,7 @@ def test_has_bias_is_about_values():
     assert not Dense([[1]]).has_bias
     assert not Dense([[1]], [0]).has_bias
     assert Dense([[1], [2]], [0, -1]).has_bias
-    assert Dense([[1], [2]]).bias_vector((1,)).tolist() == [0, 0]
+    assert Dense([[1], [2]]).bias_vector(np.ones((1, 1))).tolist() == [0, 0]
 
 
 def test_repr_shows_sizes():

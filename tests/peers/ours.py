@@ -15,7 +15,7 @@ from alignment_theory import (
     BetaSmooth,
     Bias,
     Composite,
-    Linear,
+    Conv2d,
     Network,
     Rule,
     Stabiliser,
@@ -38,32 +38,13 @@ class FirstOther(Composite):
         return self.lowest if first else self.rest
 
 
-class Pointwise(Linear):
-    """A 1 x 1 convolution on one pixel: a linear layer that is not dense."""
+class Pointwise(Conv2d):
+    """A 1 x 1 convolution on one pixel, whose samples are the vectors of a dense layer."""
 
     def __init__(self, dense):
-        self.dense = dense
-
-    dtype = property(lambda self: self.dense.dtype)
-    has_bias = property(lambda self: self.dense.has_bias)
-
-    def output_shape(self, input_shape):
-        return self.dense.output_shape(input_shape)
-
-    def forward(self, values):
-        return self.dense.forward(values)
-
-    def apply(self, values, *weights):
-        return self.dense.apply(values, *weights)
-
-    def pullback(self, relevance, *weights):
-        return self.dense.pullback(relevance, *weights)
-
-    def matrix(self, input_shape):
-        return self.dense.matrix(input_shape)
-
-    def bias_vector(self, input_shape):
-        return self.dense.bias_vector(input_shape)
+        super().__init__(dense.weight[:, :, np.newaxis, np.newaxis], dense.bias)
+        for name in ("output_shape", "forward", "apply", "pullback", "matrix", "bias_vector"):
+            object.__setattr__(self, name, getattr(dense, name))
 
 
 def as_convolutions(network, count):

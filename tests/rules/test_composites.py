@@ -1,10 +1,14 @@
 """Which layer gets which rule."""
 
+import numpy as np
 import pytest
 
 from alignment_theory import (
     AlphaBeta,
+    AvgPool2d,
+    BatchNorm,
     Composite,
+    Conv2d,
     DeepTaylor,
     Dense,
     Epsilon,
@@ -15,7 +19,6 @@ from alignment_theory import (
     Flat,
     Flatten,
     Gamma,
-    Linear,
     Network,
     Relu,
     WSquare,
@@ -56,11 +59,7 @@ def test_boxes_are_for_the_first_layer_only():
 
 
 def test_rules_of_linear_layers_that_are_not_dense():
-    class Convolution(Linear):
-        apply = pullback = matrix = bias_vector = forward = output_shape = None
-        has_bias = False
-
-    layer = Convolution()
+    layer = Conv2d(np.ones((1, 1, 2, 2)))
     assert EpsilonPlus(0.5).rule_for(layer, first=False) == ZPlus()
     assert EpsilonPlus(0.5, True).rule_for(layer, first=True) == Flat()
     assert EpsilonAlpha2Beta1(0.5).rule_for(layer, first=True) == AlphaBeta(2, 1)
@@ -68,6 +67,14 @@ def test_rules_of_linear_layers_that_are_not_dense():
     for box_dense in (True, False):
         first = EpsilonGammaBox(0, 1, box_dense=box_dense).rule_for(layer, first=True)
         assert isinstance(first, ZBox)
+    for other in (AvgPool2d(2), BatchNorm([1], [0])):
+        assert EpsilonPlus(0.5).rule_for(other, first=False) == Epsilon(0.5)
+
+
+def test_the_first_layer_is_the_first_with_a_weight_array():
+    layers = [BatchNorm([2], [0]), AvgPool2d(2), Conv2d(np.ones((1, 1, 1, 1))), Flatten()]
+    rules = DeepTaylor(-1, 3).assign(Network(layers, (1, 2, 2)))
+    assert [type(rule) for rule in rules] == [ZPlus, ZPlus, ZBox, ZBox]
 
 
 def test_defaults_of_seed_and_form():

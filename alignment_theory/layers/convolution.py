@@ -1,0 +1,156 @@
+"""Convolutions: linear layers that share their weights over the image."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from alignment_theory.arrays import Array
+from alignment_theory.layers.base import Shape, Weights
+from alignment_theory.layers.weighted import Weighted
+from alignment_theory.layers.windows import Pair, Windows, image_shape
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2d(Weighted):
+    """Two-dimensional convolution (cross-correlation, as in every deep-learning library).
+
+    ``z[o, y, x] = b[o] + Σ_{c, i, j} W[o, c, i, j] a[c, s y - p + d i, s x - p + d j]`` with stride
+    s, padding p (with zeros) and dilation d. With g groups the channels of input and output are
+    split into g blocks, and each block of outputs sees its own block of inputs.
+
+    Parameters
+    ----------
+    weight : array (outputs, inputs / groups, height, width)
+    bias : array (outputs,), optional
+    stride, dilation : int or pair (height, width)
+    padding : int, pair (height, width), or two pairs ((top, bottom), (left, right))
+    groups : int
+
+    Raises
+    ------
+    ValueError
+        For a wrong number of dimensions, an empty weight, groups that do not divide the outputs, a
+        bias of another length or dtype, sizes out of range, and non-finite entries.
+    """
+
+    weight: Array
+    bias: Array | None = None
+    windows: Windows = Windows((1, 1))
+    groups: int = 1
+    _modified: dict[Weights, Array] = field(default_factory=dict, init=False, repr=False)
+
+    def __init__(
+        self,
+        weight: ArrayLike,
+        bias: ArrayLike | None = None,
+        *,
+        stride: int | Pair = 1,
+        padding: int | Pair | tuple[Pair, Pair] = 0,
+        dilation: int | Pair = 1,
+        groups: int = 1,
+    ) -> None:
+        self._hold(weight, bias, ("outputs", "inputs / groups", "height", "width"))
+        whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
+        if not whole or groups < 1 or len(self.weight) % groups:
+            raise ValueError(
+                "Conv2d: groups must be a whole number that divides the "
+                f"{len(self.weight)} outputs, got {groups!r}"
+            )
+        windows = Windows.of("Conv2d", self.weight.shape[2:], stride, padding, dilation)
+        object.__setattr__(self, "windows", windows)
+        object.__setattr__(self, "groups", int(groups))
+
+    def with_parameters(self, weight: ArrayLike, bias: ArrayLike | None) -> Self:
+        """Return a convolution with the same windows and groups and other numbers."""
+        return self._like(weight, bias)
+
+    @property
+    def _like(self) -> partial[Self]:
+        """The constructor, but for weight and bias."""
+        windows = self.windows
+        return partial(
+            type(self),
+            stride=windows.stride,
+            padding=windows.padding,
+            dilation=windows.dilation,
+            groups=self.groups,
+        )
+
+    def __reduce__(self) -> tuple[partial[Self], tuple[Array, Array | None]]:
+        """Pickle and copy through the constructor, so that parameters stay read-only."""
+        return self._like, (self.weight, self.bias)
+
+    def __repr__(self) -> str:
+        """Return the layer's sizes, not its numbers."""
+        outputs, inputs = self.weight.shape[:2]
+        words = [f"{inputs * self.groups} -> {outputs}", self.windows.words]
+        if self.groups > 1:
+            words.append(f"groups={self.groups}")
+        return f"Conv2d({', '.join(words)}, bias={self.bias is not None}, {self.dtype})"
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of one output sample."""
+        channels = self.weight.shape[1] * self.groups
+        _, image = image_shape("Conv2d", input_shape, channels)
+        return (len(self.weight), *self.windows.output_size("Conv2d", image))
+
+    def forward(self, values: Array) -> Array:
+        """Return ``W a + b``."""
+        output = self.apply(values)
+        if self.bias is not None:
+            output += self.bias[:, np.newaxis, np.newaxis]
+        return output
+
+    def apply(self, values: Array, weights: Weights = Weights.PLAIN) -> Array:
+        """Return ``f(W) a``: for every sample, a matrix times what the windows see."""
+        outputs, *size = self.output_shape(values.shape[1:])
+        matrices = self._matrices(weights)
+        found = np.empty(
+            (len(values), self.groups, matrices.shape[1], size[0] * size[1]), values.dtype
+        )
+        for sample, result in zip(values, found, strict=True):
+            seen = self.windows.unfold(sample, (size[0], size[1]))
+            np.matmul(matrices, seen.reshape(self.groups, matrices.shape[2], -1), out=result)
+        return found.reshape(len(values), outputs, *size)
+
+    def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
+        """Return ``f(W)ᵀ r``."""
+        channels, image = image_shape("Conv2d", like.shape[1:])
+        matrices = self._matrices(weights).transpose(0, 2, 1)
+        size = relevance.shape[2:]
+        found = np.empty((len(relevance), *like.shape[1:]), relevance.dtype)
+        for sample, result in zip(relevance, found, strict=True):
+            seen = matrices @ sample.reshape(self.groups, matrices.shape[2], -1)
+            result[...] = self.windows.fold(
+                seen.reshape(channels, *self.windows.kernel, *size), image
+            )
+        return found
+
+    def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
+        """Return f(W) as a matrix: every weight at all places where a window sees a pixel."""
+        channels, image = image_shape("Conv2d", like.shape[1:])
+        outputs, *size = self.output_shape(like.shape[1:])
+        weight = self.modified(weights)
+        matrix = np.zeros((outputs, size[0] * size[1], channels, image[0] * image[1]), weight.dtype)
+        block, members = outputs // self.groups, self.weight.shape[1]
+        for i, j, windows, pixels in self.windows.pairs(image, (size[0], size[1])):
+            for output in range(outputs):
+                first = output // block * members
+                for member in range(members):
+                    entry = weight[output, member, i, j]
+                    matrix[output, windows, first + member, pixels] = entry
+        return matrix.reshape(outputs * size[0] * size[1], -1)
+
+    def bias_vector(self, like: Array) -> Array:
+        """Return b at every place of the output, zeros where the layer has none."""
+        _, height, width = self.output_shape(like.shape[1:])
+        bias = 0 * self.weight[:, 0, 0, 0] if self.bias is None else self.bias
+        return np.repeat(bias, height * width)
+
+    def _matrices(self, weights: Weights) -> Array:
+        """Return f(W) as one matrix a group, (groups, outputs, inputs · height · width)."""
+        weight = self.modified(weights)
+        return weight.reshape(self.groups, len(weight) // self.groups, -1)
