@@ -26,6 +26,10 @@ class AveragePooling(Linear):
     def seen(self, image: Pair) -> tuple[Seen, Seen]:
         """Return what windows see of the rows and of the columns of an image."""
 
+    @abstractmethod
+    def output_size(self, image: Pair) -> Pair:
+        """Return how many rows and columns of windows there are."""
+
     @property
     def has_bias(self) -> bool:
         """False: means have no bias."""
@@ -34,8 +38,7 @@ class AveragePooling(Linear):
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output sample."""
         channels, image = image_shape(type(self).__name__, input_shape)
-        rows, columns = self.seen(image)
-        return (channels, len(rows), len(columns))
+        return (channels, *self.output_size(image))
 
     def forward(self, values: Array) -> Array:
         """Return the means."""
@@ -130,11 +133,14 @@ class AvgPool2d(AveragePooling):
         """Return the layer as it is constructed."""
         return f"AvgPool2d({self.windows.words})"
 
+    def output_size(self, image: Pair) -> Pair:
+        """Return how many rows and columns of windows there are."""
+        return self.windows.output_size("AvgPool2d", image)
+
     def seen(self, image: Pair) -> tuple[Seen, Seen]:
         """Return what windows see of the rows and of the columns of an image."""
-        counts = self.windows.output_size("AvgPool2d", image)
         found = []
-        for axis, (size, count) in enumerate(zip(image, counts, strict=True)):
+        for axis, (size, count) in enumerate(zip(image, self.output_size(image), strict=True)):
             kernel, stride = self.windows.kernel[axis], self.windows.stride[axis]
             before, after = self.windows.padding[axis]
             side = []
@@ -164,10 +170,15 @@ class AdaptiveAvgPool2d(AveragePooling):
         size = pair_of("AdaptiveAvgPool2d: size", self.size)
         object.__setattr__(self, "size", size)
 
+    def output_size(self, image: Pair) -> Pair:
+        """Return the size, whatever that of the image."""
+        del image
+        return pair_of("size", self.size)
+
     def seen(self, image: Pair) -> tuple[Seen, Seen]:
         """Return what windows see of the rows and of the columns of an image."""
         found = []
-        for size, count in zip(image, pair_of("size", self.size), strict=True):
+        for size, count in zip(image, self.output_size(image), strict=True):
             side = []
             for window in range(count):
                 pixels = range(window * size // count, -(-(window + 1) * size // count))

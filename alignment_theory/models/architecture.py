@@ -6,9 +6,10 @@ The text is one object with exactly four members::
      "layers": [{"kind": "dense", "bias": true}, {"kind": "relu", "active_at_zero": false},
                 {"kind": "flatten"}]}
 
-Layer k of kind ``dense`` owns the arrays ``layers.k.weight`` (outputs, inputs) and, where ``bias``
-is true, ``layers.k.bias`` (outputs,). Reading is strict: unknown, missing and repeated members
-are refused, and so is a text over 64 KiB, with over 1000 layers or over 8 input dimensions.
+:mod:`alignment_theory.models.layer_kinds` lists the kinds, their settings and the arrays they own:
+layer k owns ``layers.k.weight`` and, where it has one, ``layers.k.bias``. Reading is strict:
+unknown, missing and repeated members are refused, and so is a text over 64 KiB, with over 1000
+layers or over 8 input dimensions, and a network in which a sample grows beyond 2^31 numbers.
 """
 
 import json
@@ -19,8 +20,9 @@ from math import prod
 from typing import Any
 
 from alignment_theory.arrays import Array
-from alignment_theory.layers import Dense, Flatten, Layer, Relu
+from alignment_theory.layers import Layer
 from alignment_theory.layers.base import Shape
+from alignment_theory.models.layer_kinds import KINDS, Described, described, is_count
 from alignment_theory.network import Network
 
 FORMAT = "alignment_theory network"
@@ -33,38 +35,39 @@ _MEMBERS = ("format", "version", "input_shape", "layers")
 # Hostile values may be long, or nested so deeply that repr itself would fail.
 _BRIEF = reprlib.Repr()
 _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother, _BRIEF.maxlong = 2, 80, 80, 40
-_FLAGS = {"dense": "bias", "relu": "active_at_zero", "flatten": None}
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a file says of a network apart from its numbers: (kind, flag) of each layer."""
+    """What a file says of a network apart from its numbers."""
 
     input_shape: Shape
-    layers: tuple[tuple[str, bool], ...]
+    layers: tuple[Described, ...]
 
     @property
     def array_names(self) -> tuple[str, ...]:
         """Names of the arrays that belong to this architecture, input side first."""
-        names = []
-        for k, (kind, flag) in enumerate(self.layers):
-            if kind == "dense":
-                names += [f"layers.{k}.weight"] + [f"layers.{k}.bias"] * flag
-        return tuple(names)
+        return tuple(
+            f"layers.{k}.{name}" for k, layer in enumerate(self.layers) for name in layer.arrays
+        )
 
     def build(self, arrays: Mapping[str, Array]) -> Network:
         """Return the network with these arrays; ValueError where their shapes do not fit."""
         layers: list[Layer] = []
-        for k, (kind, flag) in enumerate(self.layers):
-            if kind == "dense":
-                bias = arrays[f"layers.{k}.bias"] if flag else None
-                try:
-                    layers.append(Dense(arrays[f"layers.{k}.weight"], bias))
-                except ValueError as error:
-                    raise ValueError(f"layers.{k}: {error}") from None
-            else:
-                layers.append(Relu(active_at_zero=flag) if kind == "relu" else Flatten())
-        return Network(layers, self.input_shape)
+        for k, layer in enumerate(self.layers):
+            try:
+                own = {name: arrays[f"layers.{k}.{name}"] for name in layer.arrays}
+                layers.append(layer.build(own))
+            except ValueError as error:
+                raise ValueError(f"layers.{k}: {error}") from None
+        network = Network(layers, self.input_shape)
+        for k, shape in enumerate(network.shapes):
+            if prod(shape) > MAX_SAMPLE:
+                raise ValueError(
+                    f"layers.{k - 1}: expected samples of at most {MAX_SAMPLE} numbers, got shape "
+                    f"{shape}"
+                )
+        return network
 
 
 def write_architecture(network: Network) -> str:
@@ -77,16 +80,11 @@ def write_architecture(network: Network) -> str:
     """
     layers = []
     for k, layer in enumerate(network.layers):
-        entry: dict[str, Any]
-        if type(layer) is Dense:
-            entry = {"kind": "dense", "bias": layer.bias is not None}
-        elif type(layer) is Relu:
-            entry = {"kind": "relu", "active_at_zero": bool(layer.active_at_zero)}
-        elif type(layer) is Flatten:
-            entry = {"kind": "flatten"}
-        else:
-            raise ValueError(f"layer {k} is {layer!r}; only Dense, Relu and Flatten can be saved")
-        layers.append(entry)
+        try:
+            entry = described(layer)
+        except ValueError as error:
+            raise ValueError(f"layer {k} is {layer!r}; {error}") from None
+        layers.append({"kind": entry.kind, **entry.settings})
     values = (FORMAT, VERSION, network.input_shape, layers)
     text = json.dumps(dict(zip(_MEMBERS, values, strict=True)))
     read_architecture(text.encode())
@@ -118,20 +116,19 @@ def read_architecture(text: bytes) -> Architecture:
     return Architecture(shape, tuple(_read_layer(k, entry) for k, entry in enumerate(layers)))
 
 
-def _read_layer(k: int, entry: object) -> tuple[str, bool]:
+def _read_layer(k: int, entry: object) -> Described:
     where = f"architecture: layer {k}"
     if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
         raise ValueError(f'{where}: expected an object with a "kind", got {short(entry)}')
     kind = entry["kind"]
-    if kind not in _FLAGS:
-        raise ValueError(f"{where}: expected a kind among {', '.join(_FLAGS)}, got {short(kind)}")
-    flag = _FLAGS[kind]
-    _require_members(entry, ("kind",) if flag is None else ("kind", flag), where)
-    if flag is None:
-        return kind, False
-    if not isinstance(entry[flag], bool):
-        raise ValueError(f"{where}: expected {flag} true or false, got {short(entry[flag])}")
-    return kind, entry[flag]
+    if kind not in KINDS:
+        raise ValueError(f"{where}: expected a kind among {', '.join(KINDS)}, got {short(kind)}")
+    settings = KINDS[kind].settings
+    _require_members(entry, ("kind", *settings), where)
+    for name, setting in settings.items():
+        if not setting.allows(entry[name]):
+            raise ValueError(f"{where}: expected {name} {setting.words}, got {short(entry[name])}")
+    return Described(kind, {name: entry[name] for name in settings})
 
 
 def strict_json(text: bytes, what: str) -> dict[str, Any]:
@@ -175,11 +172,6 @@ def checked_shape(value: object, what: str, most: int = 32) -> Shape:
     if not all(is_count(size) and size > 0 for size in value):
         raise ValueError(f"{what}: expected positive integers, got {short(value)}")
     return tuple(value)
-
-
-def is_count(value: object) -> bool:
-    """Tell whether a value is an integer and not a boolean, which Python counts among them."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def short(value: object) -> str:

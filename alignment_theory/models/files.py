@@ -1,7 +1,7 @@
 """Networks and arrays in files: ``.npz`` (needs NumPy only), ``.safetensors`` and ``.npy``.
 
-A network file holds the arrays ``layers.k.weight`` (outputs, inputs) and ``layers.k.bias``
-(outputs,) of each Dense layer k, little-endian float32 or float64, and the JSON text that
+A network file holds the arrays ``layers.k.weight`` and ``layers.k.bias`` of each layer k that has
+them, as its class describes them, little-endian float32 or float64, and the JSON text that
 :mod:`alignment_theory.models.architecture` describes:
 
 - in ``.npz``, an uncompressed zip archive of .npy members, as the uint8 array ``architecture``;
@@ -23,9 +23,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from alignment_theory.arrays import Array, is_exact
-from alignment_theory.layers import Dense
-from alignment_theory.models.architecture import is_count, write_architecture
+from alignment_theory.models.architecture import write_architecture
 from alignment_theory.models.archives import read_npy, read_npz, read_safetensors
+from alignment_theory.models.layer_kinds import described, is_count
 from alignment_theory.network import Network
 
 NETWORK_SUFFIXES = (".npz", ".safetensors")
@@ -59,10 +59,8 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
         raise ValueError(f"save to {target}: {error}") from None
     arrays: dict[str, Any] = {}
     for k, layer in enumerate(network.layers):
-        if isinstance(layer, Dense):
-            arrays[f"layers.{k}.weight"] = layer.weight
-            if layer.bias is not None:
-                arrays[f"layers.{k}.bias"] = layer.bias
+        for name in described(layer).arrays:
+            arrays[f"layers.{k}.{name}"] = getattr(layer, name)
     if target.suffix == ".npz":
         buffer = io.BytesIO()
         np.savez(buffer, architecture=np.frombuffer(text.encode(), np.uint8), **arrays)

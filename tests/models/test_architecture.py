@@ -5,8 +5,20 @@ import json
 import numpy as np
 import pytest
 
-from alignment_theory import Dense, Flatten, Network, Relu
+from alignment_theory import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Flatten,
+    LeakyRelu,
+    MaxPool2d,
+    Network,
+    Relu,
+)
 from alignment_theory.models.architecture import read_architecture, write_architecture
+from alignment_theory.models.layer_kinds import KINDS
 
 PLAIN = {
     "format": "alignment_theory network",
@@ -22,6 +34,17 @@ PLAIN = {
 NETWORK = Network(
     [Flatten(), Dense(np.ones((4, 6)), np.ones(4)), Relu(True), Dense(np.ones((2, 4)))], (2, 3)
 )
+
+
+WINDOWS = {"kernel": [2, 2], "stride": [1, 1], "padding": [[0, 1], [0, 0]]}
+CONVOLUTION = {
+    "kind": "conv2d",
+    "bias": True,
+    "stride": [1, 2],
+    "padding": [[0, 1], [2, 0]],
+    "dilation": [1, 1],
+    "groups": 2,
+}
 
 
 def changed(**members):
@@ -83,6 +106,35 @@ REFUSED = {
     "bias flag as number": (layers({"kind": "dense", "bias": 1}), "bias true or false, got 1"),
     "bias flag as text": (layers({"kind": "dense", "bias": "no"}), "true or false, got 'no'"),
     "relu without tie rule": (layers({"kind": "relu"}), r"missing: \['active_at_zero'\]"),
+    "leak as text": (layers({"kind": "leaky_relu", "leak": "x"}), r"leak a number in .* got 'x'"),
+    "ties otherwise": (
+        layers({"kind": "max_pool2d", **WINDOWS, "ties": "both"}),
+        "ties first or last, got 'both'",
+    ),
+    "kernel as number": (
+        layers({"kind": "max_pool2d", **WINDOWS, "kernel": 2, "ties": "first"}),
+        "kernel two positive integers, got 2",
+    ),
+    "stride of 0": (
+        layers({"kind": "avg_pool2d", **WINDOWS, "stride": [1, 0], "count_padding": True}),
+        r"stride two positive integers, got \[1, 0\]",
+    ),
+    "padding below 0": (
+        layers({"kind": "avg_pool2d", **WINDOWS, "padding": [[0, 0], [-1, 0]]}),
+        "missing",
+    ),
+    "groups as fraction": (
+        layers(CONVOLUTION | {"groups": 1.0}),
+        "groups a positive integer, got 1.0",
+    ),
+    "padding as pair": (
+        layers(CONVOLUTION | {"padding": [0, 0]}),
+        r"padding two pairs of integers >= 0, got \[0, 0\]",
+    ),
+    "size as boolean": (
+        layers({"kind": "adaptive_avg_pool2d", "size": [True, 1]}),
+        "size two positive integers",
+    ),
     "extra layer member": (layers({"kind": "flatten", "code": 1}), r"unexpected: \['code'\]"),
 }
 
@@ -115,6 +167,59 @@ def test_no_depth_slips_between_reading_and_reporting(depth):
         read_architecture(text)
 
 
+def test_every_kind_of_layer_comes_back():
+    network = Network(
+        [
+            Conv2d(
+                np.ones((4, 1, 2, 2)), np.ones(4), stride=(1, 2), padding=((0, 1), (2, 0)), groups=2
+            ),
+            BatchNorm(np.ones(4), np.zeros(4)),
+            LeakyRelu(0.25),
+            AvgPool2d(2, 1, ((0, 1), (0, 0)), count_padding=False),
+            MaxPool2d(2, 1, ((0, 1), (0, 0)), ties="last"),
+            AdaptiveAvgPool2d((2, 1)),
+            Flatten(),
+            Relu(),
+            Dense(np.ones((2, 8))),
+        ],
+        (2, 5, 6),
+    )
+    text = write_architecture(network)
+    entries = json.loads(text)["layers"]
+    assert entries[0] == CONVOLUTION
+    assert {entry["kind"] for entry in entries} == set(KINDS)
+    architecture = read_architecture(text.encode())
+    arrays = {
+        name: getattr(network.layers[int(name.split(".")[1])], name.split(".")[2])
+        for name in architecture.array_names
+    }
+    assert len(arrays) == 5
+    assert repr(architecture.build(arrays)) == repr(network)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([{"kind": "leaky_relu", "leak": 2}], r"layers.0: LeakyRelu: leak must be in \[0, 1\)"),
+        ([{"kind": "adaptive_avg_pool2d", "size": [2**20, 2**20]}], "at most 2147483648 numbers"),
+        (
+            [{"kind": "avg_pool2d", **WINDOWS, "padding": [[2, 0], [0, 0]], "count_padding": True}],
+            "layers.0: AvgPool2d: padding must be less than the window",
+        ),
+    ],
+)
+def test_settings_that_no_layer_takes(entries, message):
+    architecture = read_architecture(changed(layers=entries, input_shape=[1, 4, 4]))
+    with pytest.raises(ValueError, match=message):
+        architecture.build({})
+
+
+def test_large_images_need_no_memory_to_be_described():
+    entries = [{"kind": "avg_pool2d", **WINDOWS, "count_padding": True}]
+    architecture = read_architecture(changed(layers=entries, input_shape=[1, 2**15, 2**15]))
+    assert architecture.build({}).output_shape == (1, 2**15, 2**15 - 1)
+
+
 def test_limits_hold_for_writing_too():
     most = Network([Relu()] * 1000, (1,) * 8)
     assert len(read_architecture(write_architecture(most).encode()).layers) == 1000
@@ -128,7 +233,7 @@ def test_subclasses_are_refused():
     class Tilted(Dense):
         pass
 
-    with pytest.raises(ValueError, match="layer 0 is .*only Dense, Relu and Flatten can be saved"):
+    with pytest.raises(ValueError, match="layer 0 is .*only Dense, .*Flatten can be saved"):
         write_architecture(Network([Tilted(np.ones((2, 2)))]))
 
 
