@@ -22,7 +22,14 @@ from alignment_theory.rules import __all__ as _rules
 from alignment_theory.rules.dialects import DIALECTS, dialect
 
 if TYPE_CHECKING:
-    from alignment_theory.models import digits, digits_classifier, load, save, train
+    from alignment_theory.models import (
+        digits,
+        digits_classifier,
+        fold_batch_norm,
+        load,
+        save,
+        train,
+    )
     from alignment_theory.theory import (
         CATALOGUE,
         Choice,
@@ -58,6 +65,7 @@ _LATER = {
     "verify_rule": "verification.any_rule",
     "digits": "models",
     "digits_classifier": "models",
+    "fold_batch_norm": "models",
     "load": "models",
     "save": "models",
     "train": "models",
@@ -87,6 +95,7 @@ __all__ = [  # noqa: PLE0604
     "dialect",
     "digits",
     "digits_classifier",
+    "fold_batch_norm",
     "judge",
     "layer_matrix",
     "load",

@@ -3,6 +3,7 @@
 from alignment_theory.models.classifier import digits_classifier
 from alignment_theory.models.datasets import Dataset, digits
 from alignment_theory.models.files import load, load_array, save
+from alignment_theory.models.folding import fold_batch_norm
 from alignment_theory.models.mlp import random_mlp
 from alignment_theory.models.trainer import Trained, accuracy, train
 
@@ -12,6 +13,7 @@ __all__ = [
     "accuracy",
     "digits",
     "digits_classifier",
+    "fold_batch_norm",
     "load",
     "load_array",
     "random_mlp",
