@@ -16,10 +16,11 @@ from alignment_theory.explicit import combined_weight, layer_matrix
 from alignment_theory.layers import *  # noqa: F403
 from alignment_theory.layers import __all__ as _layers
 from alignment_theory.ledger import Ledger
-from alignment_theory.network import Network, Site, Trace
+from alignment_theory.network import Network
 from alignment_theory.rules import *  # noqa: F403
 from alignment_theory.rules import __all__ as _rules
 from alignment_theory.rules.dialects import DIALECTS, dialect
+from alignment_theory.trace import Site, Trace
 
 if TYPE_CHECKING:
     from alignment_theory.models import (

@@ -1,5 +1,6 @@
 """Attribute an output to the input: the fast backward recursion over a trace."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,12 +9,13 @@ from numpy.typing import ArrayLike
 
 from alignment_theory.alignment import Measured, cosine
 from alignment_theory.arrays import Array, as_array, overflowed
-from alignment_theory.layers import Linear, Reshape, Selection, Switch
+from alignment_theory.layers import Linear, Reshape, Residual, Selection, Switch
 from alignment_theory.ledger import Ledger
-from alignment_theory.network import Network, Site, Trace
+from alignment_theory.network import Network
 from alignment_theory.rules.base import Crossing, Form, Method, Rule
 from alignment_theory.rules.gates import Gradient
 from alignment_theory.rules.reference import Averaged
+from alignment_theory.trace import Site, Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,7 @@ class Attribution:
     trace : Trace
         The forward run that is explained.
     method : Method
-        The method asked for, ``rules`` what it gave each layer.
+        The method asked for, ``rules`` what it gave each layer, by their numbers.
     targets : array (batch,)
         The explained output of every sample, -1 where the seed was given as an array.
     crossings : tuple of Crossing
@@ -73,7 +75,8 @@ class Attribution:
         """What each switch multiplied the relevance with, input side first."""
         return tuple(
             self.trace.unbatched(crossing.gates)
-            for crossing in self.crossings
+            for outer in self.crossings
+            for crossing in outer.with_inner
             if crossing.gates is not None
         )
 
@@ -85,9 +88,9 @@ class Attribution:
         values = list(self.batched)
         with np.errstate(over="ignore", invalid="ignore"):
             losses = [
-                rule.losses(above, crossing, site)
-                for rule, above, crossing, site in zip(
-                    self.rules, values[1:], self.crossings, self.trace.sites, strict=True
+                _losses(self.rules, above, crossing, site)
+                for above, crossing, site in zip(
+                    values[1:], self.crossings, self.trace.sites, strict=True
                 )
             ]
             if self.method.form is Form.SIGNAL:
@@ -108,7 +111,7 @@ class Attribution:
 
     def rule_table(self) -> str:
         """Return a table of which rule each layer got."""
-        layers = self.trace.network.layers
+        layers = self.trace.network.all_layers
         names = [
             "passes" if isinstance(layer, Reshape) else rule.name
             for layer, rule in zip(layers, self.rules, strict=True)
@@ -159,19 +162,9 @@ def attribute(
     bound = rule.bind(trace)
     targets, top = _start(trace, bound, target, seed)
     rules = bound.assign(trace.network)
-    crossings: list[Crossing] = []
-    relevance = top
     with np.errstate(over="ignore", invalid="ignore"):
-        for site, local in zip(reversed(trace.sites), reversed(rules), strict=True):
-            crossing = _cross(site, local, relevance)
-            relevance = crossing.relevance
-            if overflowed(relevance):
-                raise ValueError(
-                    f"layer {site.index}: the relevance below it overflowed {relevance.dtype} "
-                    f"under {local.name}; give the rule a larger epsilon, or scale the network"
-                )
-            crossings.append(crossing)
-    return Attribution(trace, bound, rules, targets, tuple(reversed(crossings)), top)
+        crossings, _ = _descend(trace.sites, rules, top)
+    return Attribution(trace, bound, rules, targets, crossings, top)
 
 
 def _trace(network: Network | Trace, inputs: ArrayLike | None) -> Trace:
@@ -186,7 +179,33 @@ def _trace(network: Network | Trace, inputs: ArrayLike | None) -> Trace:
     return network.forward(inputs)
 
 
-def _cross(site: Site, rule: Rule, relevance: Array) -> Crossing:
+def _descend(
+    sites: Sequence[Site], rules: Sequence[Rule], relevance: Array
+) -> tuple[tuple[Crossing, ...], Array]:
+    """Return the crossings of sites, the lowest first, and what arrives below all of them."""
+    crossings: list[Crossing] = []
+    for site in reversed(sites):
+        crossings.append(_cross(site, rules, relevance))
+        relevance = crossings[-1].relevance
+        if overflowed(relevance):
+            raise ValueError(
+                f"layer {site.index}: the relevance below it overflowed {relevance.dtype} "
+                f"under {rules[site.index].name}; give the rule a larger epsilon, or scale the "
+                "network"
+            )
+    return tuple(reversed(crossings)), relevance
+
+
+def _cross(site: Site, rules: Sequence[Rule], relevance: Array) -> Crossing:
+    rule = rules[site.index]
+    if isinstance(site.layer, Residual):
+        shared = rule.cross_linear(relevance, site.sum)
+        sides = [
+            _descend(branch, rules, np.ascontiguousarray(shared.relevance[:, k]))
+            for k, branch in enumerate(site.branches)
+        ]
+        (body, left), (shortcut, right) = sides
+        return Crossing(left + right, shared=shared, branches=(body, shortcut))
     if isinstance(site.layer, Switch):
         return rule.cross_switch(relevance, site)
     if isinstance(site.layer, Linear):
@@ -195,6 +214,24 @@ def _cross(site: Site, rule: Rule, relevance: Array) -> Crossing:
         return rule.cross_selection(relevance, site)
     assert isinstance(site.layer, Reshape)
     return Crossing(site.layer.pullback(relevance, site.input.shape[1:]))
+
+
+def _losses(
+    rules: Sequence[Rule], above: Array, crossing: Crossing, site: Site
+) -> Mapping[str, Array]:
+    """Return what the crossing of a layer lost, by ledger term; inside a residual all together."""
+    if crossing.shared is None:
+        return rules[site.index].losses(above, crossing, site)
+    parts = [rules[site.index].losses(above, crossing.shared, site.sum)]
+    for k, (sites, crossings) in enumerate(zip(site.branches, crossing.branches, strict=True)):
+        arriving = crossing.shared.relevance[:, k]
+        for inner, crossed in reversed(list(zip(sites, crossings, strict=True))):
+            parts.append(_losses(rules, arriving, crossed, inner))
+            arriving = crossed.relevance
+    total: dict[str, Array] = {}
+    for name, lost in (entry for part in parts for entry in part.items()):
+        total[name] = total[name] + lost if name in total else lost
+    return total
 
 
 def _start(

@@ -3,6 +3,7 @@
 Nothing here uses a kernel. With exact networks (fractions) every entry is exact.
 """
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution
 from alignment_theory.layers import Linear, Reshape, Selection, Switch
+from alignment_theory.rules.base import Crossing, Rule
+from alignment_theory.trace import Site
 
 
 def layer_matrix(attribution: Attribution, index: int) -> Array:
@@ -28,11 +31,20 @@ def layer_matrix(attribution: Attribution, index: int) -> Array:
     if not 0 <= index < len(attribution.crossings):
         last = len(attribution.crossings) - 1
         raise ValueError(f"layer_matrix: expected a layer from 0 to {last}, got {index}")
-    site, rule = attribution.trace.sites[index], attribution.rules[index]
+    return _matrix(attribution.rules, attribution.trace.sites[index], attribution.crossings[index])
+
+
+def _matrix(rules: Sequence[Rule], site: Site, crossing: Crossing) -> Array:
+    rule = rules[site.index]
+    if crossing.shared is not None:
+        above = np.split(rule.linear_matrix(site.sum), len(site.branches), axis=1)
+        for k, (sites, crossings) in enumerate(zip(site.branches, crossing.branches, strict=True)):
+            for inner, crossed in reversed(list(zip(sites, crossings, strict=True))):
+                above[k] = _matrix(rules, inner, crossed) @ above[k]
+        return np.asarray(above[0] + above[1])
     if isinstance(site.layer, Switch):
-        gates = attribution.crossings[index].gates
-        assert gates is not None
-        return rule.switch_matrix(gates)
+        assert crossing.gates is not None
+        return rule.switch_matrix(crossing.gates)
     if isinstance(site.layer, Linear):
         return rule.linear_matrix(site)
     if isinstance(site.layer, Selection):

@@ -12,6 +12,7 @@ activations are those recorded by the forward run, so they add nothing. Underflo
 Exact fractions do not round.
 """
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -20,10 +21,10 @@ import numpy as np
 from alignment_theory.arrays import EXACT, Array
 from alignment_theory.attribution import Attribution
 from alignment_theory.layers import Linear, Selection, Switch
-from alignment_theory.network import Site, Trace
-from alignment_theory.rules.base import Form, Rule, linear
+from alignment_theory.rules.base import Crossing, Form, Rule
 from alignment_theory.rules.lrp import LinearRule, Pooling
 from alignment_theory.rules.rectgrad import RectGrad
+from alignment_theory.trace import Site, Trace
 
 _OPERATIONS_PER_TERM = 8
 """Roundings of one contribution besides its sum: factor, weight, share, ratio, product."""
@@ -62,24 +63,34 @@ def forward_bound(trace: Trace) -> Array:
     sides round, hence the factor 2.
     """
     size = _magnitude(trace.sites[0].input)
-    error, total = 0 * size, size
-    for site in trace.sites:
-        flat, flat_error = (v.reshape(len(size), -1) for v in (total, error))
-        if isinstance(site.layer, Linear):
+    error, _ = _upward(trace.sites, 0 * size, size)
+    return 2 * error
+
+
+def _upward(sites: Sequence[Site], error: Array, total: Array) -> tuple[Array, Array]:
+    """Return error and magnitude above some sites from those below them."""
+    for site in sites:
+        dtype = site.input.dtype
+        flat, flat_error = (v.reshape(len(total), -1) for v in (total, error))
+        if site.branches:
+            sides = [_upward(branch, error, total) for branch in site.branches]
+            flat = sides[0][1] + sides[1][1]
+            flat_error = sides[0][0] + sides[1][0] + gamma(1, dtype) * flat
+        elif isinstance(site.layer, Linear):
             weight = _magnitude(site.layer.matrix(site.input))
-            step = gamma(weight.shape[1] + _OPERATIONS_PER_TERM, trace.dtype)
+            step = gamma(weight.shape[1] + _OPERATIONS_PER_TERM, dtype)
             flat = flat @ weight.T + _magnitude(site.layer.bias_vector(site.input))
             flat_error = flat_error @ weight.T + step * flat
         elif isinstance(site.layer, Switch):
-            slopes = _magnitude(site.slopes).reshape(len(size), -1)
-            step = gamma(1, trace.dtype) if site.layer.leak else 0.0
+            slopes = _magnitude(site.slopes).reshape(len(total), -1)
+            step = gamma(1, dtype) if site.layer.leak else 0.0
             flat_error = slopes * (flat_error + step * flat)
             flat = slopes * flat
         elif site.selected is not None:
-            places = site.selected.reshape(len(size), -1)
+            places = site.selected.reshape(len(total), -1)
             flat, flat_error = (np.take_along_axis(v, places, 1) for v in (flat, flat_error))
         total, error = (v.reshape(site.output.shape) for v in (flat, flat_error))
-    return 2 * error
+    return error, total
 
 
 def ledger_bounds(attribution: Attribution) -> Array:
@@ -87,50 +98,91 @@ def ledger_bounds(attribution: Attribution) -> Array:
     ledger, trace = attribution.ledger, attribution.trace
     if trace.dtype == EXACT:
         return np.zeros(ledger.scale.shape)
-    _, magnitudes = _carry(attribution)
     signal = attribution.method.form is Form.SIGNAL
+    _, magnitudes = _carry(attribution)
     rows = []
     for index, site in enumerate(trace.sites):
-        above, below = magnitudes[index + 1], magnitudes[index]
-        if signal:
-            above = above * _magnitude(site.output)
-            below = below * _magnitude(site.input)
-        size = prod(site.input.shape[1:]) + prod(site.output.shape[1:]) + _OPERATIONS_PER_TERM
-        sums = _per_sample(above) + _per_sample(below)
-        if signal and isinstance(site.layer, Linear):
-            bias = _magnitude(linear(site).bias_vector(site.input)[np.newaxis])
-            sums = sums + 2 * _per_sample(magnitudes[index + 1].reshape(len(above), -1) * bias)
-        condition = _denominator_error(attribution.rules[index], site)
-        flat = magnitudes[index + 1].reshape(len(above), -1)
-        conditioned = np.where(flat == 0, 0.0, condition) * flat
-        rounding = gamma(size, trace.dtype) * (sums + _magnitude(ledger.scale[index]))
-        rows.append(2 * rounding + 2 * _per_sample(conditioned))
+        above = magnitudes[index + 1]
+        bound = _closing(attribution.rules, site, attribution.crossings[index], above, signal)
+        adding = gamma(_terms(site), trace.dtype) * _magnitude(ledger.scale[index])
+        rows.append(bound + 2 * adding)
     return np.array(rows)
+
+
+def _terms(site: Site) -> int:
+    return prod(site.input.shape[1:]) + prod(site.output.shape[1:]) + _OPERATIONS_PER_TERM
+
+
+def _closing(
+    rules: Sequence[Rule], site: Site, crossing: Crossing, above: Array, signal: bool
+) -> Array:
+    """Return how far rounding keeps the losses of a layer from closing its ledger, per sample.
+
+    The losses themselves are sums of at most four times what is above and below together:
+    thresholds take no more than is above, a stabiliser neither, and the bias the rest.
+    """
+    if crossing.shared is not None:
+        bound = _closing(rules, site.sum, crossing.shared, above, signal)
+        _, shared = _downward(rules, site.sum, crossing.shared, 0 * above, above)
+        for k, (sites, crossings) in enumerate(zip(site.branches, crossing.branches, strict=True)):
+            arriving = shared[:, k]
+            for inner, crossed in reversed(list(zip(sites, crossings, strict=True))):
+                bound = bound + _closing(rules, inner, crossed, arriving, signal)
+                _, arriving = _downward(rules, inner, crossed, 0 * arriving, arriving)
+        return bound
+    rule = rules[site.index]
+    _, below = _downward(rules, site, crossing, 0 * above, above)
+    flat = above.reshape(len(above), -1)
+    if signal:
+        above, below = above * _magnitude(site.output), below * _magnitude(site.input)
+    sums = _per_sample(above) + _per_sample(below)
+    if signal and isinstance(site.layer, Linear):
+        bias = _magnitude(site.layer.bias_vector(site.input)[np.newaxis])
+        sums = sums + 2 * _per_sample(flat * bias)
+    conditioned = np.where(flat == 0, 0.0, _denominator_error(rule, site)) * flat
+    return 2 * gamma(_terms(site), site.input.dtype) * 5 * sums + 2 * _per_sample(conditioned)
 
 
 def _carry(attribution: Attribution) -> tuple[list[Array], list[Array]]:
     """Return errors and magnitudes at every position, input first."""
     magnitude = _magnitude(attribution.top)
     errors, magnitudes = [0 * magnitude], [magnitude]
-    for index in reversed(range(len(attribution.crossings))):
-        site = attribution.trace.sites[index]
-        flat_error = errors[0].reshape(len(errors[0]), -1)
-        flat = magnitudes[0].reshape(len(errors[0]), -1)
-        gates = attribution.crossings[index].gates
-        if isinstance(site.layer, Linear | Selection):
-            matrix, delta = _magnitudes(attribution.rules[index], site)
-            step = gamma(flat.shape[1] + _OPERATIONS_PER_TERM, attribution.trace.dtype)
-            added = np.where(flat == 0, 0.0, step + delta) * flat
-            flat_error = _times(matrix, flat_error + added)
-            flat = _times(matrix, flat)
-        elif gates is not None:
-            opened = _magnitude(gates).reshape(len(flat), -1)
-            step = gamma(_OPERATIONS_PER_TERM, attribution.trace.dtype)
-            error = np.where(opened == 0, 0.0, flat_error + step * flat)
-            flat_error, flat = opened * error, opened * flat
-        errors.insert(0, flat_error.reshape(site.input.shape))
-        magnitudes.insert(0, flat.reshape(site.input.shape))
+    crossed = zip(attribution.trace.sites, attribution.crossings, strict=True)
+    for site, crossing in reversed(list(crossed)):
+        error, magnitude = _downward(attribution.rules, site, crossing, errors[0], magnitudes[0])
+        errors.insert(0, error)
+        magnitudes.insert(0, magnitude)
     return errors, magnitudes
+
+
+def _downward(
+    rules: Sequence[Rule], site: Site, crossing: Crossing, error: Array, magnitude: Array
+) -> tuple[Array, Array]:
+    """Return error and magnitude below a site from those above it."""
+    dtype = site.input.dtype
+    if crossing.shared is not None:
+        error, magnitude = _downward(rules, site.sum, crossing.shared, error, magnitude)
+        sides = []
+        for k, (sites, crossings) in enumerate(zip(site.branches, crossing.branches, strict=True)):
+            side = error[:, k], magnitude[:, k]
+            for inner, crossed in reversed(list(zip(sites, crossings, strict=True))):
+                side = _downward(rules, inner, crossed, *side)
+            sides.append(side)
+        total = sides[0][1] + sides[1][1]
+        return sides[0][0] + sides[1][0] + gamma(1, dtype) * total, total
+    flat_error, flat = (v.reshape(len(error), -1) for v in (error, magnitude))
+    if isinstance(site.layer, Linear | Selection):
+        matrix, delta = _magnitudes(rules[site.index], site)
+        step = gamma(flat.shape[1] + _OPERATIONS_PER_TERM, dtype)
+        added = np.where(flat == 0, 0.0, step + delta) * flat
+        flat_error = _times(matrix, flat_error + added)
+        flat = _times(matrix, flat)
+    elif crossing.gates is not None:
+        opened = _magnitude(crossing.gates).reshape(len(flat), -1)
+        step = gamma(_OPERATIONS_PER_TERM, dtype)
+        added = np.where(opened == 0, 0.0, flat_error + step * flat)
+        flat_error, flat = opened * added, opened * flat
+    return flat_error.reshape(site.input.shape), flat.reshape(site.input.shape)
 
 
 def _magnitudes(rule: Rule, site: Site) -> tuple[Array, Array]:

@@ -42,6 +42,7 @@ from alignment_theory import (
     Pooling,
     RectGrad,
     Relu,
+    Residual,
     SmoothGrad,
     Stabiliser,
     WSquare,
@@ -160,6 +161,7 @@ ENTRIES = dict([*_signals(), *_relevances(), *_composites(), *_dialects()])
 
 _THREE = [[0.5, -1.0, 2.0], [1.0, 2.5, 0.0], [0.0, 0.0, 0.0]]
 _UPPER = Dense([[1, -0.5, 2], [-1.5, 1, 0.5]], [0.5, -1])
+_HALVED = Dense([[0, 0.5, 0], [0.5, 0, -0.5], [1, 0, 0]])
 _LOWER = [[1, 0.5, 0], [-1, 2, -0.5], [0.5, -0.5, 1.5]]
 
 
@@ -189,6 +191,7 @@ def _networks():
     yield "chained", Network(chained), _THREE
     yield "convolution", *_convolutional()
     yield "normalised", *_normalised()
+    yield "residual", *_residual()
 
 
 def _halves(*shape, seed):
@@ -212,6 +215,15 @@ def _convolutional():
     images = _halves(3, 2, 3, 3, seed=4)
     images[2] = 0
     return Network(layers, (2, 3, 3)), images
+
+
+def _residual():
+    """Return a network with an identity shortcut inside another residual, and a branched one."""
+    inner = Residual([Dense(_halves(3, 3, seed=8), [0.5, 0, -0.5])])
+    body = [Dense(_halves(3, 3, seed=9)), Relu(), inner, Relu()]
+    outer = Residual(body, [Dense(_halves(3, 3, seed=10), [0, 1, 0])])
+    layers = [outer, Relu(), Residual([Relu(), _HALVED]), _UPPER]
+    return Network(layers, (3,)), _THREE
 
 
 def _normalised():

@@ -21,7 +21,7 @@ ROWS = [
     {"alignment"},
     {"kernels"},
     {"layers"},
-    {"network"},
+    {"network", "trace"},
     {"ensembles", "rules", "ledger"},
     {"attribution", "explicit", "rounding"},
 ]

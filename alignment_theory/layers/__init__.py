@@ -6,6 +6,7 @@ from alignment_theory.layers.linear import Dense
 from alignment_theory.layers.normalisation import BatchNorm
 from alignment_theory.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from alignment_theory.layers.reshape import Flatten
+from alignment_theory.layers.residual import Residual
 from alignment_theory.layers.switch import LeakyRelu, Relu
 from alignment_theory.layers.weighted import Weighted
 
@@ -22,6 +23,7 @@ __all__ = [
     "MaxPool2d",
     "Relu",
     "Reshape",
+    "Residual",
     "Selection",
     "Switch",
     "Weighted",

@@ -7,9 +7,11 @@ The text is one object with exactly four members::
                 {"kind": "flatten"}]}
 
 :mod:`alignment_theory.models.layer_kinds` lists the kinds, their settings and the arrays they own:
-layer k owns ``layers.k.weight`` and, where it has one, ``layers.k.bias``. Reading is strict:
+layer k owns ``layers.k.weight`` and, where it has one, ``layers.k.bias``. A residual has the lists
+of layers "body" and "shortcut", which own ``layers.k.body.j.weight`` and so on. Reading is strict:
 unknown, missing and repeated members are refused, and so is a text over 64 KiB, with over 1000
-layers or over 8 input dimensions, and a network in which a sample grows beyond 2^31 numbers.
+layers in a list, residuals over 4 deep, or over 8 input dimensions, and a network in which a sample
+grows beyond 2^31 numbers.
 """
 
 import json
@@ -20,9 +22,16 @@ from math import prod
 from typing import Any
 
 from alignment_theory.arrays import Array
-from alignment_theory.layers import Layer
 from alignment_theory.layers.base import Shape
-from alignment_theory.models.layer_kinds import KINDS, Described, described, is_count
+from alignment_theory.models.layer_kinds import (
+    BRANCHES,
+    KINDS,
+    RESIDUAL,
+    Described,
+    build_all,
+    described,
+    is_count,
+)
 from alignment_theory.network import Network
 
 FORMAT = "alignment_theory network"
@@ -30,6 +39,7 @@ VERSION = 1
 MAX_TEXT = 2**16
 MAX_LAYERS = 1000
 MAX_DIMENSIONS = 8
+MAX_DEPTH = 4
 MAX_SAMPLE = 2**31
 _MEMBERS = ("format", "version", "input_shape", "layers")
 # Hostile values may be long, or nested so deeply that repr itself would fail.
@@ -53,14 +63,7 @@ class Architecture:
 
     def build(self, arrays: Mapping[str, Array]) -> Network:
         """Return the network with these arrays; ValueError where their shapes do not fit."""
-        layers: list[Layer] = []
-        for k, layer in enumerate(self.layers):
-            try:
-                own = {name: arrays[f"layers.{k}.{name}"] for name in layer.arrays}
-                layers.append(layer.build(own))
-            except ValueError as error:
-                raise ValueError(f"layers.{k}: {error}") from None
-        network = Network(layers, self.input_shape)
+        network = Network(build_all(self.layers, arrays, "layers."), self.input_shape)
         for k, shape in enumerate(network.shapes):
             if prod(shape) > MAX_SAMPLE:
                 raise ValueError(
@@ -81,10 +84,9 @@ def write_architecture(network: Network) -> str:
     layers = []
     for k, layer in enumerate(network.layers):
         try:
-            entry = described(layer)
+            layers.append(described(layer).entry)
         except ValueError as error:
-            raise ValueError(f"layer {k} is {layer!r}; {error}") from None
-        layers.append({"kind": entry.kind, **entry.settings})
+            raise ValueError(f"layer {k}: {error}") from None
     values = (FORMAT, VERSION, network.input_shape, layers)
     text = json.dumps(dict(zip(_MEMBERS, values, strict=True)))
     read_architecture(text.encode())
@@ -106,23 +108,35 @@ def read_architecture(text: bytes) -> Architecture:
             f"architecture: this release reads version {VERSION}, got "
             f"{short(members['version'])}; a newer alignment_theory may read it"
         )
-    layers = members["layers"]
-    if not isinstance(layers, list) or not 1 <= len(layers) <= MAX_LAYERS:
-        found = f"{len(layers)} of them" if isinstance(layers, list) else short(layers)
-        raise ValueError(f"architecture: expected a list of 1 to {MAX_LAYERS} layers, got {found}")
     shape = checked_shape(members["input_shape"], "architecture: input_shape", MAX_DIMENSIONS)
     if prod(shape) > MAX_SAMPLE:
         raise ValueError(f"architecture: expected at most {MAX_SAMPLE} inputs, got shape {shape}")
-    return Architecture(shape, tuple(_read_layer(k, entry) for k, entry in enumerate(layers)))
+    return Architecture(shape, _read_layers(members["layers"], "architecture", 1, 0))
 
 
-def _read_layer(k: int, entry: object) -> Described:
-    where = f"architecture: layer {k}"
+def _read_layers(layers: object, where: str, least: int, depth: int) -> tuple[Described, ...]:
+    if not isinstance(layers, list) or not least <= len(layers) <= MAX_LAYERS:
+        found = f"{len(layers)} of them" if isinstance(layers, list) else short(layers)
+        raise ValueError(f"{where}: expected a list of {least} to {MAX_LAYERS} layers, got {found}")
+    return tuple(_read_layer(f"{where}: layer {k}", one, depth) for k, one in enumerate(layers))
+
+
+def _read_layer(where: str, entry: object, depth: int) -> Described:
     if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
         raise ValueError(f'{where}: expected an object with a "kind", got {short(entry)}')
     kind = entry["kind"]
+    if kind == RESIDUAL:
+        if depth == MAX_DEPTH:
+            raise ValueError(f"{where}: expected residuals nested at most {MAX_DEPTH} deep")
+        _require_members(entry, ("kind", *BRANCHES), where)
+        body, shortcut = (
+            _read_layers(entry[branch], f"{where}: {branch}", int(branch == "body"), depth + 1)
+            for branch in BRANCHES
+        )
+        return Described(kind, {}, body, shortcut)
     if kind not in KINDS:
-        raise ValueError(f"{where}: expected a kind among {', '.join(KINDS)}, got {short(kind)}")
+        known = ", ".join((*KINDS, RESIDUAL))
+        raise ValueError(f"{where}: expected a kind among {known}, got {short(kind)}")
     settings = KINDS[kind].settings
     _require_members(entry, ("kind", *settings), where)
     for name, setting in settings.items():

@@ -25,7 +25,7 @@ import numpy as np
 from alignment_theory.arrays import Array, is_exact
 from alignment_theory.models.architecture import write_architecture
 from alignment_theory.models.archives import read_npy, read_npz, read_safetensors
-from alignment_theory.models.layer_kinds import described, is_count
+from alignment_theory.models.layer_kinds import array_of, described, is_count
 from alignment_theory.network import Network
 
 NETWORK_SUFFIXES = (".npz", ".safetensors")
@@ -60,7 +60,7 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     arrays: dict[str, Any] = {}
     for k, layer in enumerate(network.layers):
         for name in described(layer).arrays:
-            arrays[f"layers.{k}.{name}"] = getattr(layer, name)
+            arrays[f"layers.{k}.{name}"] = array_of(layer, name)
     if target.suffix == ".npz":
         buffer = io.BytesIO()
         np.savez(buffer, architecture=np.frombuffer(text.encode(), np.uint8), **arrays)

@@ -1,6 +1,6 @@
 """How each kind of layer is described in a file: its settings and the arrays it owns."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from alignment_theory.layers import (
     LeakyRelu,
     MaxPool2d,
     Relu,
+    Residual,
 )
 
 Settings = Mapping[str, Any]
@@ -173,21 +174,71 @@ KINDS: dict[str, Kind] = {
 """The kinds of layers that a file may hold, by name."""
 
 
+RESIDUAL = "residual"
+"""The kind of layer that has layers inside it, in the lists "body" and "shortcut"."""
+
+BRANCHES = ("body", "shortcut")
+
+
 @dataclass(frozen=True)
 class Described:
-    """One layer of a file: its kind and its settings."""
+    """One layer of a file: its kind and its settings, and the layers inside a residual."""
 
     kind: str
     settings: Settings = field(default_factory=dict)
+    body: tuple["Described", ...] = ()
+    shortcut: tuple["Described", ...] = ()
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        """The names of the arrays that it owns."""
-        return KINDS[self.kind].owns(self.settings)
+        """The names of the arrays that it owns, those inside as "body.0.weight"."""
+        if self.kind != RESIDUAL:
+            return KINDS[self.kind].owns(self.settings)
+        return tuple(
+            f"{branch}.{k}.{name}"
+            for branch in BRANCHES
+            for k, layer in enumerate(getattr(self, branch))
+            for name in layer.arrays
+        )
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The layer as it stands in JSON."""
+        inner = (
+            {branch: [layer.entry for layer in getattr(self, branch)] for branch in BRANCHES}
+            if self.kind == RESIDUAL
+            else {}
+        )
+        return {"kind": self.kind, **self.settings, **inner}
 
     def build(self, arrays: Arrays) -> Layer:
         """Return the layer with these arrays; ValueError where they do not fit."""
-        return KINDS[self.kind].build(self.settings, arrays)
+        if self.kind != RESIDUAL:
+            return KINDS[self.kind].build(self.settings, arrays)
+        return Residual(
+            *(build_all(getattr(self, branch), arrays, f"{branch}.") for branch in BRANCHES)
+        )
+
+
+def build_all(layers: Sequence[Described], arrays: Arrays, prefix: str) -> list[Layer]:
+    """Return layers from arrays named by their place; ValueError names it."""
+    found = []
+    for k, layer in enumerate(layers):
+        try:
+            own = {name: arrays[f"{prefix}{k}.{name}"] for name in layer.arrays}
+            found.append(layer.build(own))
+        except ValueError as error:
+            raise ValueError(f"{prefix}{k}: {error}") from None
+    return found
+
+
+def array_of(layer: Layer, name: str) -> Array:
+    """Return the array of a layer that has this name, as `Described.arrays` gives them."""
+    if isinstance(layer, Residual):
+        branch, k, rest = name.split(".", 2)
+        return array_of(getattr(layer, branch)[int(k)], rest)
+    array: Array = getattr(layer, name)
+    return array
 
 
 def described(layer: Layer) -> Described:
@@ -198,8 +249,10 @@ def described(layer: Layer) -> Described:
     ValueError
         For a layer that the format does not know.
     """
+    if type(layer) is Residual:
+        return Described(RESIDUAL, {}, *(tuple(map(described, side)) for side in layer.branches))
     for name, kind in KINDS.items():
         if type(layer) is kind.layer:
             return Described(name, kind.describe(layer))
     known = ", ".join(kind.layer.__name__ for kind in KINDS.values())
-    raise ValueError(f"only {known} can be saved")
+    raise ValueError(f"{layer!r} cannot be saved; only {known} and Residual can")

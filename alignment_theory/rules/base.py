@@ -15,8 +15,9 @@ import numpy as np
 
 from alignment_theory.arrays import Array, convert
 from alignment_theory.layers import Linear, Selection
-from alignment_theory.network import Network, Site, Trace
+from alignment_theory.network import Network
 from alignment_theory.sources import Source
+from alignment_theory.trace import Site, Trace
 
 
 class Form(StrEnum):
@@ -34,12 +35,21 @@ class Crossing:
     """What a rule returns for one layer: the relevance below it.
 
     ``gates`` is what a switch multiplied the relevance with; ``losses`` maps a ledger term to one
-    number per sample, where the rule knows them by then.
+    number per sample, where the rule knows them by then. That of a residual has ``shared``, the
+    crossing of its sum, and in ``branches`` those of the layers of body and shortcut.
     """
 
     relevance: Array
     gates: Array | None = None
     losses: Mapping[str, Array] = field(default_factory=dict)
+    shared: "Crossing | None" = None
+    branches: tuple[tuple["Crossing", ...], ...] = ()
+
+    @property
+    def with_inner(self) -> tuple["Crossing", ...]:
+        """The crossing itself and those inside it, in the order of the layers' numbers."""
+        inner = (crossing for branch in self.branches for crossing in branch)
+        return (self, *(one for crossing in inner for one in crossing.with_inner))
 
 
 class Method(ABC):
@@ -75,7 +85,7 @@ class Method(ABC):
 
     @abstractmethod
     def assign(self, network: Network) -> tuple["Rule", ...]:
-        """Return the rule of every layer, layer 0 first."""
+        """Return the rule of every layer, by their numbers; a residual's is that of its sum."""
 
     def bind(self, trace: Trace) -> "Method":
         """Return the method for one forward run; methods that compare with a reference need it."""
@@ -128,7 +138,7 @@ class Rule(Method):
 
     def assign(self, network: Network) -> tuple["Rule", ...]:
         """Return this rule for every layer."""
-        return (self,) * len(network.layers)
+        return (self,) * len(network.all_layers)
 
 
 class SignalRule(Rule):

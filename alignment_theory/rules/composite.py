@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from alignment_theory.layers import Conv2d, Linear, Weighted
+from alignment_theory.layers import Conv2d, Linear, Residual, Weighted
+from alignment_theory.layers.residual import Sum
 from alignment_theory.network import Network
 from alignment_theory.rules.base import Form, Method, Rule
 from alignment_theory.rules.input_layer import Flat, WSquare, ZBox
@@ -17,7 +18,7 @@ class Composite(Method):
     """Relevance rules assigned by the kind of linear layer and by which comes first.
 
     A switch or a reshape is crossed by the rule of the nearest linear layer below it, or above it
-    where there is none below.
+    where there is none below. The sum at the end of a residual is a linear layer.
     """
 
     @property
@@ -33,19 +34,20 @@ class Composite(Method):
         """
 
     def assign(self, network: Network) -> tuple[Rule, ...]:
-        """Return the rule of every layer, layer 0 first."""
-        places = [k for k, layer in enumerate(network.layers) if isinstance(layer, Linear)]
+        """Return the rule of every layer, by their numbers."""
+        layers = [Sum() if isinstance(layer, Residual) else layer for layer in network.all_layers]
+        places = [k for k, layer in enumerate(layers) if isinstance(layer, Linear)]
         if not places:
             raise ValueError(f"{self.name}: the network has no linear layer to assign a rule to")
-        weighted = [k for k in places if isinstance(network.layers[k], Weighted)]
+        weighted = [k for k in places if isinstance(layers[k], Weighted)]
         chosen = {}
         for k in places:
-            layer = network.layers[k]
+            layer = layers[k]
             assert isinstance(layer, Linear)
             chosen[k] = self.rule_for(layer, first=weighted[:1] == [k])
         return tuple(
             chosen[max((place for place in places if place <= k), default=places[0])]
-            for k in range(len(network.layers))
+            for k in range(len(layers))
         )
 
 

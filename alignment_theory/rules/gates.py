@@ -7,7 +7,6 @@ import numpy as np
 from alignment_theory.arrays import Array, is_exact, require_numbers, scalar_like
 from alignment_theory.kernels import gates as kernels
 from alignment_theory.layers import Switch
-from alignment_theory.network import Site
 from alignment_theory.rules.base import SignalRule
 from alignment_theory.sources import (
     DOMBROWSKI_2019,
@@ -16,6 +15,7 @@ from alignment_theory.sources import (
     SPRINGENBERG_2015,
     ZEILER_2014,
 )
+from alignment_theory.trace import Site
 
 
 class _SignGate(SignalRule):

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 from alignment_theory.arrays import Array, frozen_parameter, parameter_like
 from alignment_theory.layers import Linear
 from alignment_theory.layers.base import Weights
-from alignment_theory.network import Site
 from alignment_theory.rules.lrp import (
     Bias,
     LinearRule,
@@ -20,6 +19,7 @@ from alignment_theory.rules.lrp import (
     denominator_bias,
 )
 from alignment_theory.sources import BACH_2015, MONTAVON_2017, MONTAVON_2019
+from alignment_theory.trace import Site
 
 
 @dataclass(frozen=True)

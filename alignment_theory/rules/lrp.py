@@ -27,8 +27,8 @@ from alignment_theory.arrays import (
 from alignment_theory.kernels import ratios as kernels
 from alignment_theory.layers import Linear, MaxPool2d, Switch
 from alignment_theory.layers.base import Weights
-from alignment_theory.network import Site
 from alignment_theory.rules.base import Crossing, Form, Rule, sample_sums
+from alignment_theory.trace import Site
 
 
 class Stabiliser(StrEnum):

@@ -17,11 +17,11 @@ from alignment_theory.arrays import (
 )
 from alignment_theory.kernels import gates as kernels
 from alignment_theory.layers import Conv2d, Switch
-from alignment_theory.network import Site
 from alignment_theory.rules.base import Crossing, Rule, SignalRule, sample_sums
 from alignment_theory.rules.lrp import Pooling, Stabiliser, member
 from alignment_theory.rules.relevance import Epsilon
 from alignment_theory.sources import KIM_2019
+from alignment_theory.trace import Site
 
 Interpolation = Literal["linear", "lower", "higher", "nearest", "midpoint"]
 

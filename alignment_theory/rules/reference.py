@@ -18,10 +18,11 @@ from alignment_theory.arrays import (
     require_numbers,
     scalar_like,
 )
-from alignment_theory.network import Network, Site, Trace
+from alignment_theory.network import Network
 from alignment_theory.rules.base import Form, Method, Rule, SignalRule
 from alignment_theory.rules.gates import Gradient
 from alignment_theory.sources import ANCONA_2018, SHRIKUMAR_2017, SMILKOV_2017, SUNDARARAJAN_2017
+from alignment_theory.trace import Site, Trace
 
 MOST_POINTS = 10**6
 """Inputs that one attribution may average over."""
@@ -82,7 +83,7 @@ class _Rescale(SignalRule):
         return self.method.name
 
     def gate(self, signal: Array, site: Site) -> Array:
-        other = self.reference.sites[site.index]
+        other = self.reference.all_sites[site.index]
         change = site.input - other.input
         close = np.abs(change) < scalar_like(self.method.tolerance, change)
         slope = divide(site.output - other.output, change)

@@ -18,7 +18,6 @@ from alignment_theory.arrays import (
 )
 from alignment_theory.layers import Linear
 from alignment_theory.layers.base import Weights
-from alignment_theory.network import Site
 from alignment_theory.rules.lrp import (
     Bias,
     LinearRule,
@@ -32,6 +31,7 @@ from alignment_theory.rules.lrp import (
     positive_contributions,
 )
 from alignment_theory.sources import ANDEOL_2021, BACH_2015, MONTAVON_2017, MONTAVON_2019
+from alignment_theory.trace import Site
 
 
 @dataclass(frozen=True)

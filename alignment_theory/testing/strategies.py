@@ -273,15 +273,13 @@ def _tie(draw: st.DrawFn, network: Network, sample: Array) -> Array:
     if not isinstance(first, Dense):
         return np.where(np.arange(len(sample)) == draw(st.integers(0, len(sample) - 1)), 0, sample)
     for unit in draw(st.permutations(range(len(first.weight)))):
-        weight, bias = (
-            v.astype(float)[unit] for v in (first.weight, first.bias_vector(sample[np.newaxis]))
-        )
+        weight = first.weight[unit].astype(float)
+        bias = 0.0 if first.bias is None else float(first.bias[unit])
         if bias == 0:
             return np.where(weight == 0, sample, _orthogonal(draw, weight))
         divisors = np.flatnonzero(np.isin(np.abs(weight), [0.5, 1, 2]))  # so that b / w is dyadic
         if len(divisors):
-            chosen = np.arange(len(sample)) == divisors[0]
-            return np.where(chosen, -bias / weight[divisors[0]], 0)
+            return np.where(np.arange(len(sample)) == divisors[0], -bias / weight[divisors[0]], 0)
     return reject()
 
 

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 from alignment_theory.arrays import Array, divide
 from alignment_theory.attribution import attribute
 from alignment_theory.layers import Linear
-from alignment_theory.network import Network, Site, Trace
+from alignment_theory.network import Network
 from alignment_theory.rounding import gamma
 from alignment_theory.rules import Method, ZPlus
 from alignment_theory.theory.bounds import contracted, least_cosine
 from alignment_theory.theory.projective import Group, hilbert_distance, positive_groups
+from alignment_theory.trace import Site, Trace
 from alignment_theory.verification.comparisons import Comparison
 from alignment_theory.verification.subjects import Subject
 

@@ -10,7 +10,6 @@ import numpy as np
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution, attribute
 from alignment_theory.explicit import combined_weight
-from alignment_theory.network import Trace
 from alignment_theory.rounding import (
     contribution_bounds,
     forward_bound,
@@ -42,6 +41,7 @@ from alignment_theory.rules import (
     ZPlus,
 )
 from alignment_theory.rules.base import LEDGER_TERMS
+from alignment_theory.trace import Trace
 from alignment_theory.verification.comparisons import Comparison
 from alignment_theory.verification.identity_bounds import (
     gamma_limit_bound,

@@ -5,7 +5,7 @@ import numpy as np
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution
 from alignment_theory.layers import Linear
-from alignment_theory.network import Trace
+from alignment_theory.trace import Trace
 
 
 def smallest_denominator(trace: Trace, targets: Array) -> Array:

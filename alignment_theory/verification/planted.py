@@ -10,8 +10,9 @@ from alignment_theory.attribution import Attribution, attribute
 from alignment_theory.explicit import combined_weight
 from alignment_theory.layers import Dense, Layer, Relu, Switch
 from alignment_theory.layers.base import Shape
-from alignment_theory.network import Network, Site, Trace
+from alignment_theory.network import Network
 from alignment_theory.rules import Crossing, Method, SignalRule
+from alignment_theory.trace import Site, Trace
 from alignment_theory.verification.subjects import Subject
 
 

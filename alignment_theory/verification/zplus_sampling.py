@@ -10,8 +10,9 @@ import numpy as np
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import attribute
 from alignment_theory.ensembles import Ensemble, Gaussian, WeightLaw
-from alignment_theory.network import Network, Trace
+from alignment_theory.network import Network
 from alignment_theory.rules import Method, ZPlus
+from alignment_theory.trace import Trace
 from alignment_theory.verification.planted import mirrored
 from alignment_theory.verification.samplers import ReducedSampler, Sampler
 

@@ -16,7 +16,9 @@ from alignment_theory import (
     MaxPool2d,
     Network,
     Relu,
+    Residual,
 )
+from alignment_theory.models import load, save
 from alignment_theory.models.architecture import read_architecture, write_architecture
 from alignment_theory.models.layer_kinds import KINDS
 
@@ -53,6 +55,14 @@ def changed(**members):
 
 def layers(*entries):
     return changed(layers=list(entries))
+
+
+def nested(depth):
+    """Return residuals inside one another."""
+    entry = {"kind": "relu", "active_at_zero": False}
+    for _ in range(depth):
+        entry = {"kind": "residual", "body": [entry], "shortcut": []}
+    return entry
 
 
 def without(member):
@@ -135,6 +145,19 @@ REFUSED = {
         layers({"kind": "adaptive_avg_pool2d", "size": [True, 1]}),
         "size two positive integers",
     ),
+    "residual without shortcut": (
+        layers({"kind": "residual", "body": [{"kind": "flatten"}]}),
+        r"missing: \['shortcut'\]",
+    ),
+    "residual without body": (
+        layers({"kind": "residual", "body": [], "shortcut": []}),
+        "layer 0: body: expected a list of 1 to 1000 layers, got 0",
+    ),
+    "unknown kind in a residual": (
+        layers({"kind": "residual", "body": [{"kind": "flatten"}], "shortcut": [{"kind": "x"}]}),
+        "layer 0: shortcut: layer 0: expected a kind among",
+    ),
+    "residuals too deep": (layers(nested(5)), "residuals nested at most 4 deep"),
     "extra layer member": (layers({"kind": "flatten", "code": 1}), r"unexpected: \['code'\]"),
 }
 
@@ -197,6 +220,25 @@ def test_every_kind_of_layer_comes_back():
     assert repr(architecture.build(arrays)) == repr(network)
 
 
+def test_residuals_come_back(tmp_path):
+    body = [Dense(np.ones((2, 2)), [1, 2]), Residual([Relu(), Dense(np.full((2, 2), 3.0))])]
+    network = Network([Residual(body, [Dense(np.full((2, 2), 5.0))]), Relu()], (2,))
+    names = read_architecture(write_architecture(network).encode()).array_names
+    assert names == (
+        "layers.0.body.0.weight",
+        "layers.0.body.0.bias",
+        "layers.0.body.1.body.1.weight",
+        "layers.0.shortcut.0.weight",
+    )
+    for suffix in ("npz", "safetensors"):
+        save(network, tmp_path / f"network.{suffix}")
+        found = load(tmp_path / f"network.{suffix}")
+        assert repr(found) == repr(network)
+        x = np.array([[1.0, -2]])
+        assert (found.forward(x).output == network.forward(x).output).all()
+    assert read_architecture(layers(nested(4))).layers[0].body[0].kind == "residual"
+
+
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
@@ -233,7 +275,7 @@ def test_subclasses_are_refused():
     class Tilted(Dense):
         pass
 
-    with pytest.raises(ValueError, match="layer 0 is .*only Dense, .*Flatten can be saved"):
+    with pytest.raises(ValueError, match="layer 0: .*only Dense, .* and Residual can"):
         write_architecture(Network([Tilted(np.ones((2, 2)))]))
 
 
