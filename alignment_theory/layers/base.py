@@ -140,9 +140,10 @@ class Selection(Layer):
     @staticmethod
     def pullback(relevance: Array, selected: Array, input_shape: Shape) -> Array:
         """Return the transpose: relevance goes where its value came from."""
-        below = np.zeros((len(relevance), prod(input_shape)), dtype=relevance.dtype)
-        for row, places, values in zip(below, selected, relevance, strict=True):
-            np.add.at(row, places.ravel(), values.ravel())
+        size = prod(input_shape)
+        below = np.zeros(len(relevance) * size, dtype=relevance.dtype)
+        starts = size * np.arange(len(relevance)).reshape(-1, *(1,) * (selected.ndim - 1))
+        np.add.at(below, (selected + starts).ravel(), relevance.ravel())
         return below.reshape(len(relevance), *input_shape)
 
     @staticmethod

@@ -1,5 +1,6 @@
 """Convolutions: linear layers that share their weights over the image."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
@@ -11,6 +12,9 @@ from alignment_theory.arrays import Array
 from alignment_theory.layers.base import Shape, Weights
 from alignment_theory.layers.weighted import Weighted
 from alignment_theory.layers.windows import Pair, Windows, image_shape
+
+_MOST_SEEN = 2**21
+"""Numbers that are laid out at a time for the windows of a batch; more may not fit the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,29 +109,13 @@ class Conv2d(Weighted):
         return output
 
     def apply(self, values: Array, weights: Weights = Weights.PLAIN) -> Array:
-        """Return ``f(W) a``: for every sample, a matrix times what the windows see."""
-        outputs, *size = self.output_shape(values.shape[1:])
-        matrices = self._matrices(weights)
-        found = np.empty(
-            (len(values), self.groups, matrices.shape[1], size[0] * size[1]), values.dtype
-        )
-        for sample, result in zip(values, found, strict=True):
-            seen = self.windows.unfold(sample, (size[0], size[1]))
-            np.matmul(matrices, seen.reshape(self.groups, matrices.shape[2], -1), out=result)
-        return found.reshape(len(values), outputs, *size)
+        """Return ``f(W) a``."""
+        return convolved(values, self.modified(weights), self.windows, self.groups)
 
     def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W)ᵀ r``."""
-        channels, image = image_shape("Conv2d", like.shape[1:])
-        matrices = self._matrices(weights).transpose(0, 2, 1)
-        size = relevance.shape[2:]
-        found = np.empty((len(relevance), *like.shape[1:]), relevance.dtype)
-        for sample, result in zip(relevance, found, strict=True):
-            seen = matrices @ sample.reshape(self.groups, matrices.shape[2], -1)
-            result[...] = self.windows.fold(
-                seen.reshape(channels, *self.windows.kernel, *size), image
-            )
-        return found
+        weight = self.modified(weights)
+        return transposed(relevance, like.shape[1:], weight, self.windows, self.groups)
 
     def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return f(W) as a matrix: every weight at all places where a window sees a pixel."""
@@ -150,7 +138,60 @@ class Conv2d(Weighted):
         bias = 0 * self.weight[:, 0, 0, 0] if self.bias is None else self.bias
         return np.repeat(bias, height * width)
 
-    def _matrices(self, weights: Weights) -> Array:
-        """Return f(W) as one matrix a group, (groups, outputs, inputs · height · width)."""
-        weight = self.modified(weights)
-        return weight.reshape(self.groups, len(weight) // self.groups, -1)
+
+def convolved(values: Array, weight: Array, windows: Windows, groups: int) -> Array:
+    """Return the convolution of a batch: a matrix a group times what the windows see.
+
+    weight is (outputs, inputs / groups, height, width).
+    """
+    size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
+    found = np.empty((len(values), groups, len(weight) // groups, size[0] * size[1]), values.dtype)
+    matrices = _matrices(weight, groups)
+    for part in _parts(len(values), weight, values.shape[1], size):
+        seen = windows.unfold(values[part], size)
+        columns = seen.reshape(len(seen), groups, matrices.shape[2], -1)
+        np.matmul(matrices, columns, out=found[part])
+    return found.reshape(len(values), len(weight), *size)
+
+
+def transposed(
+    relevance: Array, input_shape: Shape, weight: Array, windows: Windows, groups: int
+) -> Array:
+    """Return the transpose of `convolved`, for inputs of a shape (channels, height, width)."""
+    channels, image = image_shape("Conv2d", input_shape)
+    size = (relevance.shape[2], relevance.shape[3])
+    found = np.empty((len(relevance), *input_shape), relevance.dtype)
+    matrices = _matrices(weight, groups).transpose(0, 2, 1)
+    for part in _parts(len(relevance), weight, channels, size):
+        above = relevance[part]
+        seen = matrices @ above.reshape(len(above), groups, matrices.shape[2], -1)
+        spread = seen.reshape(len(above), channels, *windows.kernel, *size)
+        found[part] = windows.fold(spread, image)
+    return found
+
+
+def weight_gradient(
+    slope: Array, values: Array, shape: Shape, windows: Windows, groups: int
+) -> Array:
+    """Return the gradient of ``Σ slope ∘ convolved(values, W)`` with respect to W of that shape."""
+    size = (slope.shape[2], slope.shape[3])
+    total = np.zeros((groups, shape[0] // groups, shape[1] * shape[2] * shape[3]), slope.dtype)
+    for part in _parts(len(slope), np.empty(shape), values.shape[1], size):
+        seen = windows.unfold(values[part], size)
+        columns = seen.reshape(len(seen), groups, total.shape[2], -1)
+        above = slope[part].reshape(len(seen), groups, total.shape[1], -1)
+        total += (above @ columns.swapaxes(2, 3)).sum(axis=0)
+    return total.reshape(shape)
+
+
+def _matrices(weight: Array, groups: int) -> Array:
+    """Return one matrix a group, (groups, outputs, inputs · height · width)."""
+    return weight.reshape(groups, len(weight) // groups, -1)
+
+
+def _parts(count: int, weight: Array, channels: int, size: Pair) -> Iterator[slice]:
+    """Yield parts of a batch of which the windows see no more than `_MOST_SEEN` numbers."""
+    seen = channels * weight.shape[2] * weight.shape[3] * size[0] * size[1]
+    step = max(1, _MOST_SEEN // seen)
+    for start in range(0, count, step):
+        yield slice(start, start + step)

@@ -1,6 +1,7 @@
 """Networks from elsewhere and from here: training, data and files."""
 
 from alignment_theory.models.classifier import digits_classifier
+from alignment_theory.models.cnn import small_cnn, vgg11, vgg16
 from alignment_theory.models.datasets import Dataset, digits
 from alignment_theory.models.files import load, load_array, save
 from alignment_theory.models.folding import fold_batch_norm
@@ -18,5 +19,8 @@ __all__ = [
     "load_array",
     "random_mlp",
     "save",
+    "small_cnn",
     "train",
+    "vgg11",
+    "vgg16",
 ]

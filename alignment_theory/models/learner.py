@@ -4,8 +4,34 @@ import numpy as np
 
 from alignment_theory.arrays import Array, is_exact
 from alignment_theory.kernels.training import softmax_cross_entropy
-from alignment_theory.layers import Dense, Flatten, Layer, Relu
+from alignment_theory.layers import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    Flatten,
+    Layer,
+    LeakyRelu,
+    MaxPool2d,
+    Relu,
+    Selection,
+    Switch,
+    Weighted,
+)
+from alignment_theory.layers.convolution import convolved, transposed, weight_gradient
+from alignment_theory.layers.pooling import AveragePooling
 from alignment_theory.network import Network
+
+TRAINABLE = (
+    Dense,
+    Conv2d,
+    Relu,
+    LeakyRelu,
+    MaxPool2d,
+    AvgPool2d,
+    AdaptiveAvgPool2d,
+    Flatten,
+)
 
 
 class Learner:
@@ -17,25 +43,25 @@ class Learner:
     Raises
     ------
     ValueError
-        For exact networks, an output that is not one vector of logits, layers other than Dense,
-        Relu and Flatten (naming the layer), and for networks without parameters.
+        For exact networks, an output that is not one vector of logits, layers that cannot be
+        trained (naming the layer), and for networks without parameters.
     """
 
     def __init__(self, network: Network) -> None:
         _require_trainable(network)
         self.source = network
-        dense = [(k, layer) for k, layer in enumerate(network.layers) if isinstance(layer, Dense)]
-        arrays = [(k, layer.weight) for k, layer in dense]
-        self._first_dense = dense[0][0]
-        self.weight_count = sum(array.size for _, array in arrays)
-        arrays += [(k, layer.bias) for k, layer in dense if layer.bias is not None]
-        self.parameters = np.concatenate([array.ravel() for _, array in arrays])
+        weighted = [(k, one) for k, one in enumerate(network.layers) if isinstance(one, Weighted)]
+        arrays = [(k, "weight", layer.weight) for k, layer in weighted]
+        self._first = weighted[0][0]
+        self.weight_count = sum(array.size for _, _, array in arrays)
+        arrays += [(k, "bias", layer.bias) for k, layer in weighted if layer.bias is not None]
+        self.parameters = np.concatenate([array.ravel() for _, _, array in arrays])
         self.gradient = np.zeros_like(self.parameters)
-        self._views: dict[tuple[int, int], tuple[Array, Array]] = {}
+        self._views: dict[tuple[int, str], tuple[Array, Array]] = {}
         start = 0
-        for k, array in arrays:
+        for k, name, array in arrays:
             stop = start + array.size
-            self._views[k, array.ndim] = (
+            self._views[k, name] = (
                 self.parameters[start:stop].reshape(array.shape),
                 self.gradient[start:stop].reshape(array.shape),
             )
@@ -53,37 +79,51 @@ class Learner:
         losses, slope = np.empty_like(values[:, 0]), np.empty_like(values)
         share = values.dtype.type(1 / len(values))
         softmax_cross_entropy(values, labels, share, losses, slope)
-        for k in reversed(range(self._first_dense, len(self.source.layers))):
+        for k in reversed(range(self._first, len(self.source.layers))):
             slope = self._backward(k, self.source.layers[k], entered[k], slope)
         return losses
 
     def _forward(self, k: int, layer: Layer, values: Array) -> Array:
-        if not isinstance(layer, Dense):
+        if not isinstance(layer, Weighted):
             return layer.forward(values)
-        output: Array = values @ self._views[k, 2][0].T
+        weight = self._views[k, "weight"][0]
+        if isinstance(layer, Conv2d):
+            output = convolved(values, weight, layer.windows, layer.groups)
+        else:
+            output = values @ weight.T
         if layer.bias is not None:
-            output += self._views[k, 1][0]
+            output += self._views[k, "bias"][0].reshape(-1, *(1,) * (output.ndim - 2))
         return output
 
     def _backward(self, k: int, layer: Layer, entered: Array, slope: Array) -> Array:
-        if isinstance(layer, Relu):
-            return slope * layer.mask(entered)
-        if not isinstance(layer, Dense):
+        if isinstance(layer, Switch):
+            return slope * layer.slopes(layer.mask(entered), entered)
+        if isinstance(layer, Selection):
+            return layer.pullback(slope, layer.select(entered), entered.shape[1:])
+        if isinstance(layer, AveragePooling):
+            return layer.pullback(slope, entered)
+        if not isinstance(layer, Weighted):
             return slope.reshape(entered.shape)
-        weight, weight_gradient = self._views[k, 2]
-        np.matmul(slope.T, entered, out=weight_gradient)
+        weight, gradient = self._views[k, "weight"]
         if layer.bias is not None:
-            np.sum(slope, axis=0, out=self._views[k, 1][1])
-        # No parameter lies below the first Dense layer, and its product would be the largest.
-        return slope @ weight if k > self._first_dense else slope
+            axes = (0, *range(2, slope.ndim))
+            np.sum(slope, axis=axes, out=self._views[k, "bias"][1])
+        # No parameter lies below the first layer with weights, and its product is the largest.
+        lowest = k == self._first
+        if isinstance(layer, Conv2d):
+            how = layer.windows, layer.groups
+            gradient[...] = weight_gradient(slope, entered, weight.shape, *how)
+            return slope if lowest else transposed(slope, entered.shape[1:], weight, *how)
+        np.matmul(slope.T, entered, out=gradient)
+        return slope if lowest else slope @ weight
 
     def network(self) -> Network:
         """Return a new network with the present parameters; ValueError where they overflowed."""
         layers: list[Layer] = []
         for k, layer in enumerate(self.source.layers):
-            if isinstance(layer, Dense):
-                bias = None if layer.bias is None else self._views[k, 1][0]
-                layer = Dense(self._views[k, 2][0], bias)
+            if isinstance(layer, Weighted):
+                bias = None if layer.bias is None else self._views[k, "bias"][0]
+                layer = layer.with_parameters(self._views[k, "weight"][0], bias)
             layers.append(layer)
         return Network(layers, self.source.input_shape)
 
@@ -95,12 +135,11 @@ def _require_trainable(network: Network) -> None:
             "with network.astype(numpy.float64)"
         )
     for k, layer in enumerate(network.layers):
-        if type(layer) not in (Dense, Relu, Flatten):
-            raise ValueError(
-                f"train: layer {k} is {layer!r}; only Dense, Relu and Flatten can be trained"
-            )
-    if not any(isinstance(layer, Dense) for layer in network.layers):
-        raise ValueError("train: expected at least one Dense layer, got a network without weights")
+        if type(layer) not in TRAINABLE:
+            known = ", ".join(kind.__name__ for kind in TRAINABLE)
+            raise ValueError(f"train: layer {k} is {layer!r}; a network to train may have {known}")
+    if not any(isinstance(layer, Weighted) for layer in network.layers):
+        raise ValueError("train: expected a Dense or Conv2d layer, got a network without weights")
     if len(network.output_shape) != 1:
         raise ValueError(
             f"train: expected one vector of logits per sample, got outputs of shape "

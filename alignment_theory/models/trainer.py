@@ -50,7 +50,7 @@ def train(
     Parameters
     ----------
     network : Network
-        Start of the training, of Dense, Relu and Flatten layers in float32 or float64.
+        Start of the training, in float32 or float64, of the layers in `learner.TRAINABLE`.
     inputs : array (samples, *input shape)
         Finite numbers.
     labels : array of int (samples,)

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from alignment_theory import Dense, Flatten, Network, Relu
+from alignment_theory import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    Flatten,
+    LeakyRelu,
+    MaxPool2d,
+    Network,
+    Relu,
+)
 from alignment_theory.models.learner import Learner
 from alignment_theory.models.mlp import random_mlp
 
@@ -20,6 +30,21 @@ def without_switch(rng):
     return Network([Dense(rng.standard_normal(shape)) for shape in ((5, 6), (3, 5), (4, 3))])
 
 
+def convolutional(rng):
+    layers = [
+        Conv2d(rng.standard_normal((4, 1, 2, 3)), rng.standard_normal(4), padding=1, groups=2),
+        LeakyRelu(0.1),
+        MaxPool2d(2, 1),
+        Conv2d(rng.standard_normal((3, 4, 2, 2)), stride=(1, 2), dilation=(1, 2)),
+        Relu(),
+        AvgPool2d(2, 1, padding=1),
+        AdaptiveAvgPool2d((2, 1)),
+        Flatten(),
+        Dense(rng.standard_normal((4, 6)), rng.standard_normal(4)),
+    ]
+    return Network(layers, (2, 4, 6))
+
+
 def half_biased(rng):
     first, second = rng.standard_normal((5, 6)), rng.standard_normal((4, 5))
     return Network([Dense(first), Relu(active_at_zero=True), Dense(second, np.ones(4))])
@@ -32,6 +57,7 @@ NETWORKS = {
     "flatten": flattened,
     "dense after dense": without_switch,
     "bias in one layer": half_biased,
+    "convolution": convolutional,
     "relu at both ends": lambda rng: Network(
         [Relu(), Dense(rng.random((4, 6)) + 0.1), Relu()], (6,)
     ),

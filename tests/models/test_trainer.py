@@ -211,7 +211,7 @@ UNFIT_NETWORKS = {
     "exact": (exact, "exact fractions.*astype"),
     "unknown layer": (lambda: Network([*network().layers, Square()]), "layer 3 is .*Square"),
     "subclass": (lambda: Network([TiltedDense(np.ones((3, 4)))]), "layer 0 is .*Dense"),
-    "no weights": (lambda: Network([Relu()], (4,)), "at least one Dense"),
+    "no weights": (lambda: Network([Relu()], (4,)), "a Dense or Conv2d layer"),
 }
 UNFIT_DATA = {
     "one sample": (INPUTS[0], LABELS[:1], r"inputs: .*\(samples, 4\).*\(4,\)"),
