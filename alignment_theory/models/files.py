@@ -1,4 +1,4 @@
-"""Networks and arrays in files: ``.npz`` (needs NumPy only), ``.safetensors`` and ``.npy``.
+"""Networks and arrays in files: ``.npz`` (needs NumPy only), ``.safetensors``, ``.onnx``, ``.npy``.
 
 A network file holds the arrays ``layers.k.weight`` and ``layers.k.bias`` of each layer k that has
 them, as its class describes them, little-endian float32 or float64, and the JSON text that
@@ -29,6 +29,7 @@ from alignment_theory.models.layer_kinds import array_of, described, is_count
 from alignment_theory.network import Network
 
 NETWORK_SUFFIXES = (".npz", ".safetensors")
+ONNX_SUFFIX = ".onnx"
 MAX_BYTES = 2**30
 
 
@@ -75,15 +76,23 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Network:
     """Return the network in a ``.npz`` or ``.safetensors`` file, bit for bit as it was saved.
 
+    A ``.onnx`` file is imported: its operators become layers, with the file's own outputs as check
+    (:mod:`alignment_theory.models.onnx_files`; this needs the onnx package).
+
     Raises
     ------
     ValueError
         For a file over `max_bytes`, and for everything that :func:`save` would not have written:
-        the message names the file, the member, what was expected and what came.
+        the message names the file, the member, what was expected and what came. For ``.onnx``, as
+        :func:`alignment_theory.models.onnx_files.read_onnx`.
     FileNotFoundError
         Where there is no such file.
     """
-    with _opened(path, NETWORK_SUFFIXES, max_bytes) as (file, size):
+    with _opened(path, (*NETWORK_SUFFIXES, ONNX_SUFFIX), max_bytes) as (file, size):
+        if Path(path).suffix == ONNX_SUFFIX:
+            from alignment_theory.models.onnx_files import read_onnx
+
+            return read_onnx(file, size)
         read = read_npz if Path(path).suffix == ".npz" else read_safetensors
         architecture, arrays = read(file, size)
         return architecture.build(arrays)

@@ -1,0 +1,112 @@
+"""Networks in ONNX files, compared with what ONNX itself makes of the file."""
+
+import warnings
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from alignment_theory.arrays import Array
+from alignment_theory.layers import Linear
+from alignment_theory.models.onnx_graph import Graph, read_graph
+from alignment_theory.models.onnx_layers import network_of
+from alignment_theory.network import Network
+
+MOST_PRODUCTS = 3 * 10**8
+"""Multiplications up to which the slow reference evaluator of the onnx package is run."""
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+"""Largest difference, relative to the largest output: what float32 loses in some ten layers."""
+
+
+def read_onnx(file: BinaryIO, size: int) -> Network:
+    """Return the network in an ONNX file of that size.
+
+    A softmax at the end is cut off with a warning. The network is run beside the file, by ONNX
+    Runtime where it is installed, else by the onnx package if the network is small enough for it; a
+    warning says so where it was not.
+
+    Raises
+    ------
+    ValueError
+        For files that are no ONNX model of one input and one output, for operators that no layer
+        has (all of them named, with their nodes), and where outputs differ.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise ValueError("reading .onnx files needs the onnx package: pip install onnx") from None
+    del onnx
+    data = file.read(size)
+    graph, head = read_graph(data).headless()
+    network = network_of(graph)
+    if head is not None:
+        warnings.warn(
+            f"{head} at the end was cut off: the network's outputs are its logits", stacklevel=4
+        )
+    _compare(network, graph, data)
+    return network
+
+
+def _compare(network: Network, graph: Graph, data: bytes) -> None:
+    """Raise ValueError where a network and the file that it comes from give other logits."""
+    model = _cut(data, graph.output)
+    batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 2
+    shape = (batch, *network.input_shape)
+    inputs = np.random.default_rng(0).standard_normal(shape).astype(network.dtype)
+    expected = _run(model, graph.input, inputs, small=_products(network) * batch <= MOST_PRODUCTS)
+    if expected is None:
+        warnings.warn(
+            "the imported network was not compared with the file's own outputs: it is too large "
+            "for the onnx package to run, and onnxruntime is not installed",
+            stacklevel=5,
+        )
+        return
+    found = network.forward(inputs).output
+    if found.shape != expected.shape:
+        raise ValueError(f"outputs have shape {found.shape}, those of the file {expected.shape}")
+    largest, change = np.abs(expected).max(), np.abs(found - expected).max()
+    if not change <= TOLERANCE[str(network.dtype)] * largest:
+        raise ValueError(
+            f"the imported network's outputs differ from the file's by {change:.3g}, of "
+            f"{largest:.3g} at most; please report the file"
+        )
+
+
+def _cut(data: bytes, output: str) -> Any:
+    """Return the model with this tensor as its output."""
+    import onnx
+
+    model = onnx.load_model_from_string(data)
+    kind = model.graph.input[0].type.tensor_type.elem_type
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(output, kind, None))
+    return model
+
+
+def _run(model: Any, name: str, inputs: Array, *, small: bool) -> Array | None:
+    """Return what a model gives for inputs, None where nothing can run it in reasonable time."""
+    try:
+        import onnxruntime
+    except ImportError:
+        if not small:
+            return None
+        from onnx.reference import ReferenceEvaluator
+
+        (output,) = ReferenceEvaluator(model).run(None, {name: inputs})
+        return np.asarray(output)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (output,) = session.run(None, {name: inputs})
+    return np.asarray(output)
+
+
+def _products(network: Network) -> int:
+    """Return about how many multiplications a forward run of one sample takes."""
+    total = 0
+    for layer, above in zip(network.layers, network.shapes[1:], strict=True):
+        weight = getattr(layer, "weight", None)
+        if isinstance(layer, Linear) and weight is not None:
+            places = int(np.prod(above[1:])) if len(above) == 3 else 1
+            total += weight.size * places
+    return total

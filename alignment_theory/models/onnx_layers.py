@@ -1,0 +1,245 @@
+"""From the operators of an ONNX graph to layers."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from alignment_theory.arrays import Array
+from alignment_theory.layers import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Flatten,
+    Layer,
+    LeakyRelu,
+    MaxPool2d,
+    Relu,
+    Residual,
+    Weighted,
+)
+from alignment_theory.layers.base import Shape
+from alignment_theory.models.onnx_graph import ELEMENTWISE, HEADS, Graph, Joined, Node, Step
+from alignment_theory.network import Network
+
+
+def network_of(graph: Graph) -> Network:
+    """Return the network that a graph, cut at its logits, describes.
+
+    Raises
+    ------
+    ValueError
+        For operators and settings that no layer has, all operators named at once.
+    """
+    unknown = [node for node in graph.reached() if node.operator not in KNOWN]
+    if unknown:
+        raise ValueError(
+            f"unsupported operators: {', '.join(map(str, unknown))}; supported are "
+            f"{', '.join(sorted(KNOWN))}"
+        )
+    layers, _ = _Builder(graph.constants).layers(graph.steps(), graph.input_shape)
+    return Network(layers, graph.input_shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _Builder:
+    constants: Mapping[str, Array]
+
+    def layers(self, steps: Iterable[Step], shape: Shape) -> tuple[list[Layer], Shape]:
+        """Return the layers that steps become for samples of a shape, and the shape above them."""
+        found: list[Layer] = []
+        for step in steps:
+            if isinstance(step, Joined):
+                sides = [self.layers(branch, shape)[0] for branch in step.branches]
+                added: list[Layer] = [Residual(*sides)]
+            elif step.operator == "Add":
+                self._add_constant(step, found, shape)
+                continue
+            else:
+                try:
+                    added = KNOWN[step.operator](step, self._given(step), shape)
+                except ValueError as error:
+                    raise ValueError(f"{step}: {error}") from None
+            for layer in added:
+                shape = layer.output_shape(shape)
+            found += added
+        return found, shape
+
+    def _given(self, node: Node) -> list[Array | None]:
+        """Return the constant inputs of a node, None for the others."""
+        return [self.constants.get(name) for name in node.inputs]
+
+    def _add_constant(self, node: Node, found: list[Layer], shape: Shape) -> None:
+        """Add a constant for every channel to the bias of the layer before."""
+        (constant,) = (one for one in self._given(node) if one is not None)
+        channels = shape[0]
+        full = np.broadcast_shapes(constant.shape, (1, *shape))
+        along = (channels, *(1,) * (len(shape) - 1))
+        if (
+            full != (1, *shape)
+            or constant.size not in (1, channels)
+            or (
+                constant.size > 1
+                and np.broadcast_shapes(constant.shape, (1, *along)) != (1, *along)
+            )
+        ):
+            raise ValueError(f"{node}: a constant of shape {constant.shape} is no bias of {shape}")
+        vector = np.broadcast_to(constant.ravel(), (channels,))
+        last = found[-1] if found else None
+        if isinstance(last, Weighted):
+            bias = vector if last.bias is None else last.bias + vector
+            found[-1] = last.with_parameters(last.weight, bias)
+        else:
+            found.append(BatchNorm(np.ones_like(vector), vector))
+
+
+Given = list[Array | None]
+
+
+def _need(given: Given, index: int, what: str) -> Array:
+    array = given[index] if index < len(given) else None
+    if array is None:
+        raise ValueError(f"{what} must be a constant of the file")
+    return array
+
+
+def _gemm(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    if node.attributes.get("transA", 0):
+        raise ValueError("transA is not supported")
+    weight = _need(given, 1, "the weight")
+    weight = weight if node.attributes.get("transB", 0) else weight.T
+    weight = weight * weight.dtype.type(node.attributes.get("alpha", 1.0))
+    bias = None
+    if len(node.inputs) > 2 and node.inputs[2]:
+        offset = _need(given, 2, "the bias").ravel()
+        offset = offset * weight.dtype.type(node.attributes.get("beta", 1.0))
+        bias = np.broadcast_to(offset, (len(weight),))
+    return [Dense(weight, bias)]
+
+
+def _matmul(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    return [Dense(_need(given, 1, "the second factor").T)]
+
+
+def _conv(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    weight = _need(given, 1, "the weight")
+    bias = _need(given, 2, "the bias") if len(node.inputs) > 2 and node.inputs[2] else None
+    if weight.ndim != 4:
+        raise ValueError(f"only two-dimensional convolutions are supported, got {weight.shape}")
+    strides = node.attributes.get("strides", [1, 1])
+    dilation = node.attributes.get("dilations", [1, 1])
+    padding = _padding(node, shape, weight.shape[2:], strides, dilation)
+    groups = node.attributes.get("group", 1)
+    return [
+        Conv2d(
+            weight,
+            bias,
+            stride=tuple(strides),
+            padding=padding,
+            dilation=tuple(dilation),
+            groups=groups,
+        )
+    ]
+
+
+def _padding(
+    node: Node, shape: Shape, kernel: Any, strides: Any, dilation: Any
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return ((top, bottom), (left, right)), worked out where the file says SAME."""
+    mode = node.attributes.get("auto_pad", "NOTSET")
+    if mode in ("NOTSET", ""):
+        top, left, bottom, right = node.attributes.get("pads", [0, 0, 0, 0])
+        return (top, bottom), (left, right)
+    if mode == "VALID":
+        return (0, 0), (0, 0)
+    if mode not in ("SAME_UPPER", "SAME_LOWER"):
+        raise ValueError(f"auto_pad {mode!r} is not supported")
+    pairs = []
+    for size, k, s, d in zip(shape[1:], kernel, strides, dilation, strict=True):
+        total = max(0, (-(-size // s) - 1) * s + d * (k - 1) + 1 - size)
+        less, more = total // 2, total - total // 2
+        pairs.append((less, more) if mode == "SAME_UPPER" else (more, less))
+    return pairs[0], pairs[1]
+
+
+def _windows(node: Node, shape: Shape) -> tuple[Any, Any, Any]:
+    """Return kernel, strides and padding of a pooling."""
+    kernel = node.attributes.get("kernel_shape", [])
+    if len(kernel) != 2 or len(shape) != 3:
+        raise ValueError(f"only pooling of images is supported, got kernel {list(kernel)}")
+    if any(size != 1 for size in node.attributes.get("dilations", [1, 1])):
+        raise ValueError("dilations of a pooling are not supported")
+    strides = node.attributes.get("strides", [1, 1])
+    padding = _padding(node, shape, kernel, strides, [1, 1])
+    if node.attributes.get("ceil_mode", 0) and any(
+        (size + sum(pair) - k) % s
+        for size, pair, k, s in zip(shape[1:], padding, kernel, strides, strict=True)
+    ):
+        raise ValueError("ceil_mode is not supported where windows would not fit the image")
+    return tuple(kernel), tuple(strides), padding
+
+
+def _max_pool(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    return [MaxPool2d(*_windows(node, shape))]
+
+
+def _average_pool(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    counted = bool(node.attributes.get("count_include_pad", 0))
+    return [AvgPool2d(*_windows(node, shape), count_padding=counted)]
+
+
+def _batch_norm(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    if node.attributes.get("training_mode", 0):
+        raise ValueError("training_mode is not supported; export the model for inference")
+    names = ("scale", "shift", "mean", "variance")
+    scale, shift, mean, variance = (_need(given, k, name) for k, name in enumerate(names, 1))
+    epsilon = node.attributes.get("epsilon", 1e-5)
+    return [BatchNorm.of(scale, shift, mean, variance, epsilon)]
+
+
+def _flatten(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    if node.attributes.get("axis", 1) != 1:
+        raise ValueError(f"only axis 1 is supported, got {node.attributes['axis']}")
+    return [Flatten()]
+
+
+def _reshape(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    target = _need(given, 1, "the shape").tolist()
+    if len(target) != 2 or target[1] not in (-1, prod(shape)) or target[0] == target[1]:
+        raise ValueError(f"only a reshape to vectors is supported, got {target}")
+    return [Flatten()]
+
+
+def _leaky_relu(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    return [LeakyRelu(float(np.float32(node.attributes.get("alpha", 0.01))))]
+
+
+def _nothing(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    return []
+
+
+def _in_the_middle(node: Node, given: Given, shape: Shape) -> list[Layer]:
+    raise ValueError("is supported at the end only")
+
+
+KNOWN: dict[str, Callable[[Node, Given, Shape], list[Layer]]] = {
+    "Add": _nothing,
+    "AveragePool": _average_pool,
+    "BatchNormalization": _batch_norm,
+    "Conv": _conv,
+    "Flatten": _flatten,
+    "Gemm": _gemm,
+    "GlobalAveragePool": lambda node, given, shape: [AdaptiveAvgPool2d(1)],
+    "LeakyRelu": _leaky_relu,
+    "MatMul": _matmul,
+    "MaxPool": _max_pool,
+    "Relu": lambda node, given, shape: [Relu()],
+    "Reshape": _reshape,
+    **dict.fromkeys(ELEMENTWISE, _nothing),
+    **dict.fromkeys(HEADS, _in_the_middle),
+}
+"""What each operator becomes, from its node, its constants and the shape of a sample below it."""
