@@ -10,7 +10,7 @@ from alignment_theory.cli.common import Settings, app, file_option, pairs_of, re
 
 @app.command()
 def attribute(
-    model: Annotated[Path, file_option("Network in .npz or .safetensors.")],
+    model: Annotated[Path, file_option("Network in .npz, .safetensors or .onnx.")],
     input: Annotated[Path, file_option("One sample or a batch in .npy.")],
     rule: Annotated[str, typer.Option(help="Name of a rule, for instance guided-backprop.")],
     out: Annotated[Path, file_option("Where the attribution goes, in .npy.")],
