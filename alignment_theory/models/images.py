@@ -1,0 +1,121 @@
+"""Photographs as inputs of networks, and attributions as pictures: PNG and JPEG files."""
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from alignment_theory.arrays import Array
+from alignment_theory.layers.base import Shape
+from alignment_theory.models.files import write_atomically
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+MOST_PIXELS = 2**26
+
+
+def load_image(
+    path: str | os.PathLike[str],
+    shape: Shape,
+    *,
+    resize: bool = False,
+    mean: Sequence[float] = (0.0,),
+    deviation: Sequence[float] = (1.0,),
+) -> Array:
+    """Return a photograph as one float64 sample ``(a - mean) / deviation``, a in [0, 1].
+
+    Parameters
+    ----------
+    path : path
+        A PNG or JPEG file; transparency is dropped, and grey and colour are converted as needed.
+    shape : (channels, height, width)
+        Of the sample, with 1 or 3 channels.
+    resize : bool
+        Whether an image of another size is scaled (bilinearly, to this height and width).
+    mean, deviation : sequences of float
+        One number, or one a channel.
+
+    Raises
+    ------
+    ValueError
+        For other files, images of another size without `resize` or of over 2^26 pixels, other
+        shapes, and for mean or deviation of another length, or a deviation that is not positive.
+    FileNotFoundError
+        Where there is no such file.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise ValueError(
+            f"{path}: a picture has 1 or 3 channels, but samples have the shape {tuple(shape)}"
+        )
+    channels, height, width = shape
+    centre, scale = (
+        _by_channel(name, values, channels)
+        for name, values in (("mean", mean), ("deviation", deviation))
+    )
+    if not (scale > 0).all():
+        raise ValueError(f"deviation: expected positive numbers, got {tuple(deviation)}")
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise ValueError(f"expected at most {MOST_PIXELS} pixels, got {picture.size}")
+            if picture.size != (width, height) and not resize:
+                raise ValueError(
+                    f"the picture is {picture.width} wide and {picture.height} high, but samples "
+                    f"are {width} wide and {height} high; scale it, or ask for resizing"
+                )
+            wanted = picture.convert("RGB" if channels == 3 else "L")
+            if picture.size != (width, height):
+                wanted = wanted.resize((width, height), Image.Resampling.BILINEAR)
+    except FileNotFoundError:
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    pixels = np.asarray(wanted, dtype=np.float64).reshape(height, width, channels) / 255
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1) - centre) / scale
+
+
+def picture_of(relevance: Array) -> Array:
+    """Return an attribution (channels, height, width) as a picture (height, width, channels).
+
+    ``1/2 + R / (2 max |R|)`` in 8 bits: grey is 0. Three channels are colours; any other number is
+    added up to one.
+    """
+    shown = relevance if len(relevance) == 3 else relevance.sum(axis=0, keepdims=True)
+    largest = np.abs(shown).max()
+    share = shown / largest if largest > 0 else 0 * shown
+    return np.round(127.5 + 127.5 * share).astype(np.uint8).transpose(1, 2, 0)
+
+
+def save_picture(relevance: Array, path: str | os.PathLike[str]) -> None:
+    """Write an attribution (channels, height, width) as a PNG file, as `picture_of` shows it.
+
+    Raises
+    ------
+    ValueError
+        For arrays of another number of dimensions, and names that do not end in .png.
+    OSError
+        Where the folder is missing or cannot be written.
+    """
+    from PIL import Image
+
+    if Path(path).suffix != ".png":
+        raise ValueError(f"expected a name that ends in .png, got {path}")
+    if relevance.ndim != 3:
+        raise ValueError(
+            f"{path}: a picture shows an attribution (channels, height, width), got shape "
+            f"{relevance.shape}"
+        )
+    buffer = io.BytesIO()
+    picture = picture_of(relevance)
+    Image.fromarray(picture if picture.shape[2] == 3 else picture[:, :, 0]).save(buffer, "PNG")
+    write_atomically(Path(path), buffer.getvalue())
+
+
+def _by_channel(name: str, values: Sequence[float], channels: int) -> Array:
+    found = np.asarray(values, dtype=np.float64).ravel()
+    if len(found) not in (1, channels) or not np.isfinite(found).all():
+        raise ValueError(f"{name}: expected one finite number or {channels}, got {tuple(values)}")
+    return found.reshape(-1, 1, 1)

@@ -1,0 +1,83 @@
+"""From an ONNX file and a photograph to a picture, on the command line."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+from typer.testing import CliRunner
+
+from alignment_theory import GuidedBackprop, attribute, cli, load
+from alignment_theory.models.images import load_image, picture_of
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {"w": rng.standard_normal((4, 3, 3, 3)), "u": rng.standard_normal((144, 2))}
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["z"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["z"], ["a"]),
+        helper.make_node("Flatten", ["a"], ["f"]),
+        helper.make_node("MatMul", ["f", "u"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "photo",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 6, 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])],
+        [numpy_helper.from_array(a.astype(np.float32), name) for name, a in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    pixels = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    Image.fromarray(pixels[:, :5]).save(tmp_path / "narrow.jpg")
+    return tmp_path
+
+
+def command(folder, **options):
+    told = {
+        "model": folder / "model.onnx",
+        "input": folder / "photo.png",
+        "rule": "guided-backprop",
+        "out": folder / "out.png",
+        **options,
+    }
+    return ["attribute", *(str(w) for name, value in told.items() for w in (f"--{name}", value))]
+
+
+def test_a_picture_of_a_photograph(folder):
+    done = RUN.invoke(cli.app, [*command(folder, mean="0.5", std="0.2,0.25,0.3"), "--target", "1"])
+    assert done.exit_code == 0, done.output
+    network = load(folder / "model.onnx")
+    image = load_image(folder / "photo.png", (3, 6, 6), mean=[0.5], deviation=[0.2, 0.25, 0.3])
+    found = attribute(network, image.astype(np.float32), rule=GuidedBackprop(), target=1)
+    written = np.asarray(Image.open(folder / "out.png"))
+    assert (written == picture_of(found.relevance)).all() and len(np.unique(written)) > 50
+
+
+def test_numbers_of_a_resized_photograph(folder):
+    options = {"input": folder / "narrow.jpg", "out": folder / "out.npy"}
+    done = RUN.invoke(cli.app, [*command(folder, **options), "--resize"])
+    assert done.exit_code == 0, done.output
+    assert np.load(folder / "out.npy").shape == (3, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"input": "narrow.jpg"}, "5 wide and 6 high, but samples are 6 wide"),
+        ({"out": "out.jpg"}, "expected a name that ends in .npy or .png"),
+        ({"mean": "a,b"}, "--mean: expected numbers such as 0.5,0.5,0.5, got 'a,b'"),
+        ({"std": "0"}, "deviation: expected positive numbers"),
+        ({"input": "model.onnx"}, "file name that ends in .npy"),
+    ],
+)
+def test_bad_pictures(options, message, folder):
+    where = {k: folder / v if k in ("input", "out") else v for k, v in options.items()}
+    done = RUN.invoke(cli.app, command(folder, **where))
+    assert message in str(done.exception)
+    assert not (folder / "out.png").exists()
