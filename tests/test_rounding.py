@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rule_table import assert_ledger_closes, assert_within, attribution_of
 
@@ -125,15 +125,19 @@ halves = st.integers(-4, 4).map(lambda n: n / 2)
     exponents=st.lists(st.integers(-60, 60), min_size=3, max_size=3),
     rule=st.sampled_from(RULES),
 )
+@example(weight=[[0, 0, 0], [0.5, 0.5, -0.5]], exponents=[-15, 38, 38], rule=RULES[0])
 def test_badly_scaled_inputs(weight, exponents, rule):
-    """Inputs from 2^-60 to 2^60: the float result is within the bound of the exact one."""
+    """Inputs from 2^-60 to 2^60: the float result is within the bound of the exact one.
+
+    That is so where rounding has moved no pre-activation across 0: bounds are for recorded masks.
+    """
     net = Network([Dense(weight), Relu(), Dense([[1.0, -1.0], [0.5, 2.0]])])
     samples = [2.0**e for e in exponents]
     fast = attribute(net, samples, rule=rule, target=1)
     truth = attribute(net.astype(object), [Fraction(v) for v in samples], rule=rule, target=1)
     same = all((a == b).all() for a, b in zip(fast.trace.masks, truth.trace.masks, strict=True))
-    close = forward_bound(fast.trace)
-    assert_within(fast.trace.output, truth.trace.output, close[0])
+    if same:
+        assert_within(fast.trace.output, truth.trace.output, forward_bound(fast.trace)[0])
     if same and (fast.trace.activations[-2] == truth.trace.activations[-2]).all():
         for k, bound in enumerate(relevance_bounds(fast)):
             assert not np.isnan(bound).any()
