@@ -122,7 +122,8 @@ class RectGrad(SignalRule):
 
     def cross_linear(self, relevance: Array, site: Site) -> Crossing:
         """Apply the transpose; the padding trick first drops what stands at the border."""
-        return super().cross_linear(relevance * self._inner(site), site)
+        inner = relevance * self._inner(site) if self.padding_trick else relevance
+        return super().cross_linear(inner, site)
 
     def linear_matrix(self, site: Site) -> Array:
         """Return ``W^T``; with the padding trick columns at the border are 0."""
