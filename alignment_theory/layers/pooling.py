@@ -4,11 +4,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 
-from alignment_theory.arrays import EXACT, Array, require_flags
+from alignment_theory.arrays import EXACT, Array, readonly, require_flags
 from alignment_theory.layers.base import Linear, Selection, Shape, Weights
 from alignment_theory.layers.windows import Pair, Windows, image_shape, pair_of
 
@@ -46,13 +47,13 @@ class AveragePooling(Linear):
 
     def apply(self, values: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(P) a f(Q)ᵀ``."""
-        rows, columns = self._shares(values, weights)
+        rows, columns = _shares(self, _image(values), weights, values.dtype)
         found: Array = rows @ values @ columns.T
         return found
 
     def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(P)ᵀ r f(Q)``."""
-        rows, columns = self._shares(like, weights)
+        rows, columns = _shares(self, _image(like), weights, like.dtype)
         found: Array = rows.T @ relevance @ columns
         return found
 
@@ -74,14 +75,22 @@ class AveragePooling(Linear):
         channels, rows, columns = self.output_shape(like.shape[1:])
         return np.zeros(channels * rows * columns, like.dtype)
 
-    def _shares(self, like: Array, weights: Weights) -> tuple[Array, Array]:
-        """Return f(P) and f(Q): shares are positive, so f of a product is that of its factors."""
-        height, width = like.shape[-2:]
-        rows, columns = self.seen((height, width))
-        return (
-            _share_matrix(rows, height, weights).astype(like.dtype),
-            _share_matrix(columns, width, weights).astype(like.dtype),
-        )
+
+def _image(values: Array) -> Pair:
+    """Return the size of a batch of images."""
+    return values.shape[-2], values.shape[-1]
+
+
+@lru_cache(maxsize=256)
+def _shares(
+    layer: AveragePooling, image: Pair, weights: Weights, dtype: np.dtype[Any]
+) -> tuple[Array, Array]:
+    """Return f(P) and f(Q): shares are positive, so f of a product is that of its factors."""
+    rows, columns = (
+        readonly(_share_matrix(seen, size, weights).astype(dtype))
+        for seen, size in zip(layer.seen(image), image, strict=True)
+    )
+    return rows, columns
 
 
 def _share_matrix(seen: Seen, size: int, weights: Weights) -> Array:
