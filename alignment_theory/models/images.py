@@ -13,6 +13,8 @@ from alignment_theory.models.files import write_atomically
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MOST_PIXELS = 2**26
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+"""Pillow's names for pictures of 8 bits a channel."""
 
 
 def load_image(
@@ -61,6 +63,10 @@ def load_image(
         with Image.open(path, formats=("PNG", "JPEG")) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise ValueError(f"expected at most {MOST_PIXELS} pixels, got {picture.size}")
+            if picture.mode not in MODES:
+                raise ValueError(
+                    f"expected 8 bits a channel, got mode {picture.mode}; convert the picture"
+                )
             if picture.size != (width, height) and not resize:
                 raise ValueError(
                     f"the picture is {picture.width} wide and {picture.height} high, but samples "

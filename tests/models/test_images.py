@@ -67,6 +67,13 @@ def test_bad_photographs(name, photo):
         load_image(photo, shape, **settings)
 
 
+def test_sixteen_bits_are_refused(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.full((2, 2), 40000, np.uint16)).save(path)
+    with pytest.raises(ValueError, match="8 bits a channel, got mode I"):
+        load_image(path, (1, 2, 2))
+
+
 def test_bombs_are_refused(photo, monkeypatch):
     monkeypatch.setattr("alignment_theory.models.images.MOST_PIXELS", 3)
     with pytest.raises(ValueError, match="at most 3 pixels"):

@@ -310,6 +310,18 @@ HOSTILE = {
         edited(lambda found: found.graph.output.add(name="x")),
         "expected one input and one output",
     ),
+    "a stride of 0": (
+        model(
+            [("MaxPool", "x", "y", {"kernel_shape": [2, 2], "strides": [0, 0], "ceil_mode": 1})],
+            (1, 4, 4),
+            {},
+        ).SerializeToString(),
+        "an attribute or a node has an unknown form",
+    ),
+    "a number for a kernel": (
+        model([("MaxPool", "x", "y", {"kernel_shape": 2})], (1, 4, 4), {}).SerializeToString(),
+        "an attribute or a node has an unknown form",
+    ),
     "an open size": (
         edited(
             lambda found: setattr(
@@ -352,6 +364,12 @@ def test_a_network_too_large_to_compare_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.warns(UserWarning, match="was not compared"):
         imported(model([("MatMul", "x w", "y", {})], (3,), SQUARE), tmp_path)
+
+
+def test_a_huge_batch_is_not_run(tmp_path):
+    found = model([("MatMul", "x w", "y", {})], (3,), SQUARE, batch=10**9)
+    with pytest.warns(UserWarning, match="was not compared"):
+        imported(found, tmp_path)
 
 
 def test_max_pooling_keeps_its_ties(tmp_path):
