@@ -77,7 +77,13 @@ def load_image(
                 wanted = wanted.resize((width, height), Image.Resampling.BILINEAR)
     except FileNotFoundError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         raise ValueError(f"{path}: {error}") from None
     pixels = np.asarray(wanted, dtype=np.float64).reshape(height, width, channels) / 255
     return np.ascontiguousarray(pixels.transpose(2, 0, 1) - centre) / scale

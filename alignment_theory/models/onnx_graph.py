@@ -170,6 +170,9 @@ def read_graph(data: bytes) -> Graph:
         missing = [one for one in entry.input if one not in made]
         if missing:
             raise ValueError(f"{entry.op_type} (node {name!r}) needs {missing[0]!r}, made later")
+        twice = [one for one in entry.output if one and one in made]
+        if twice:
+            raise ValueError(f"{entry.op_type} (node {name!r}) makes {twice[0]!r} a second time")
         made.update(entry.output)
         attributes = {one.name: _attribute(one) for one in entry.attribute}
         if entry.op_type == "Constant" and "value" in attributes:

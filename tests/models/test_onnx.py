@@ -322,6 +322,16 @@ HOSTILE = {
         model([("MaxPool", "x", "y", {"kernel_shape": 2})], (1, 4, 4), {}).SerializeToString(),
         "an attribute or a node has an unknown form",
     ),
+    "a tensor made twice": (
+        model(
+            [("Relu", "x", "h", {}), ("Relu", "h", "h", {}), ("Relu", "h", "y", {})], (3,), {}
+        ).SerializeToString(),
+        "makes 'h' a second time",
+    ),
+    "an output that makes itself": (
+        model([("Relu", "x", "y", {}), ("Identity", "y", "y", {})], (3,), {}).SerializeToString(),
+        "makes 'y' a second time",
+    ),
     "an open size": (
         edited(
             lambda found: setattr(
