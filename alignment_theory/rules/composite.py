@@ -1,11 +1,12 @@
 """Composites: which layer gets which rule."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from alignment_theory.layers import Conv2d, Linear, Residual, Weighted
+from alignment_theory.layers import Conv2d, Layer, Linear, Residual, Weighted
 from alignment_theory.layers.residual import Sum
 from alignment_theory.network import Network
 from alignment_theory.rules.base import Form, Method, Rule
@@ -45,10 +46,24 @@ class Composite(Method):
             layer = layers[k]
             assert isinstance(layer, Linear)
             chosen[k] = self.rule_for(layer, first=weighted[:1] == [k])
-        return tuple(
-            chosen[max((place for place in places if place <= k), default=places[0])]
-            for k in range(len(layers))
-        )
+        nearest = _nearest_below(network.layers, 0, None)
+        return tuple(chosen[places[0] if place is None else place] for place in nearest)
+
+
+def _nearest_below(layers: Sequence[Layer], first: int, below: int | None) -> list[int | None]:
+    """Return, for layers by their numbers, that of the linear layer they are or stand above."""
+    found: list[int | None] = []
+    for layer in layers:
+        number = first + len(found)
+        if isinstance(layer, Residual):
+            inner: list[int | None] = []
+            for branch in layer.branches:
+                inner += _nearest_below(branch, number + 1 + len(inner), below)
+            found += [number, *inner]
+        else:
+            found.append(number if isinstance(layer, Linear) else below)
+        below = number if isinstance(layer, Linear | Residual) else below
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from alignment_theory import (
     Gamma,
     Network,
     Relu,
+    Residual,
     WSquare,
     ZBox,
     ZPlus,
@@ -75,6 +76,14 @@ def test_the_first_layer_is_the_first_with_a_weight_array():
     layers = [BatchNorm([2], [0]), AvgPool2d(2), Conv2d(np.ones((1, 1, 1, 1))), Flatten()]
     rules = DeepTaylor(-1, 3).assign(Network(layers, (1, 2, 2)))
     assert [type(rule) for rule in rules] == [ZPlus, ZPlus, ZBox, ZBox]
+
+
+def test_what_stands_above_a_residual_gets_the_rule_of_its_sum():
+    conv = Conv2d(np.ones((1, 1, 1, 1)))
+    layers = [conv, Residual([Relu(), conv], [Relu(), conv]), Relu(), Flatten()]
+    rules = EpsilonPlus(0.5, flat_first=True).assign(Network(layers, (1, 1, 1)))
+    kinds = [type(rule) for rule in rules]
+    assert kinds == [Flat, Epsilon, Flat, ZPlus, Flat, ZPlus, Epsilon, Epsilon]
 
 
 def test_defaults_of_seed_and_form():
