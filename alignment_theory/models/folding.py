@@ -3,7 +3,7 @@
 import numpy as np
 
 from alignment_theory.arrays import Array, is_exact
-from alignment_theory.layers import BatchNorm, Conv2d, Dense, Layer, Weighted
+from alignment_theory.layers import BatchNorm, Conv2d, Dense, Layer, Residual, Weighted
 from alignment_theory.network import Network
 
 LARGEST_CHANGE = 1e-10
@@ -16,9 +16,9 @@ def fold_batch_norm(network: Network) -> Network:
     """Return a network of the same function with batch normalisation merged where it can be.
 
     A BatchNorm right after a Dense or Conv2d goes into it; one right before a Dense, or before a
-    Conv2d without padding, goes into that. Others stay as they are: they are linear layers, which
-    every rule knows. The merging is done in float64, and the function checked there on normal
-    inputs, before parameters are rounded to the network's element type.
+    Conv2d without padding, goes into that; inside residuals too. Others stay as they are: they are
+    linear layers, which every rule knows. The merging is done in float64, and the function checked
+    there on normal inputs, before parameters are rounded to the network's element type.
 
     Raises
     ------
@@ -46,7 +46,8 @@ def fold_batch_norm(network: Network) -> Network:
 
 def _merged(layers: tuple[Layer, ...]) -> list[Layer]:
     found: list[Layer] = []
-    for layer in layers:
+    for outer in layers:
+        layer = Residual(*map(_merged, outer.branches)) if isinstance(outer, Residual) else outer
         last = found[-1] if found else None
         if isinstance(layer, BatchNorm) and isinstance(last, Weighted):
             found[-1] = _after(last, layer)

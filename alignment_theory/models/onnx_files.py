@@ -1,13 +1,15 @@
 """Networks in ONNX files, compared with what ONNX itself makes of the file."""
 
 import warnings
+from collections.abc import Sequence
 from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from alignment_theory.arrays import Array
-from alignment_theory.layers import Linear
+from alignment_theory.layers import Layer, Residual, Weighted
+from alignment_theory.layers.base import Shape
 from alignment_theory.models.onnx_graph import Graph, read_graph
 from alignment_theory.models.onnx_layers import network_of
 from alignment_theory.network import Network
@@ -59,7 +61,7 @@ def _compare(network: Network, graph: Graph, data: bytes) -> None:
     expected = None
     if prod(shape) <= MOST_PRODUCTS:
         inputs = np.random.default_rng(0).standard_normal(shape).astype(network.dtype)
-        small = _products(network) * shape[0] <= MOST_PRODUCTS
+        small = _products(network.layers, network.input_shape) * shape[0] <= MOST_PRODUCTS
         expected = _run(model, graph.input, inputs, small=small)
     if expected is None:
         warnings.warn(
@@ -111,12 +113,13 @@ def _run(model: Any, name: str, inputs: Array, *, small: bool) -> Array | None:
     return np.asarray(output)
 
 
-def _products(network: Network) -> int:
-    """Return about how many multiplications a forward run of one sample takes."""
+def _products(layers: Sequence[Layer], shape: Shape) -> int:
+    """Return about how many multiplications layers take for one sample of a shape."""
     total = 0
-    for layer, above in zip(network.layers, network.shapes[1:], strict=True):
-        weight = getattr(layer, "weight", None)
-        if isinstance(layer, Linear) and weight is not None:
-            places = int(np.prod(above[1:])) if len(above) == 3 else 1
-            total += weight.size * places
+    for layer in layers:
+        if isinstance(layer, Residual):
+            total += sum(_products(branch, shape) for branch in layer.branches)
+        shape = layer.output_shape(shape)
+        weights = layer.weight.size if isinstance(layer, Weighted) else 1
+        total += weights * prod(shape[1:])
     return total

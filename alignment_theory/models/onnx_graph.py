@@ -89,7 +89,8 @@ class Graph:
         Raises
         ------
         ValueError
-            Where branches are joined by anything but an addition, or come from nowhere.
+            Where branches are joined by anything but an addition, cross each other, or come from
+            nowhere.
         """
         makers = {node.output: node for node in self.nodes}
         forks: dict[str, str] = {}
@@ -100,7 +101,7 @@ class Graph:
                 if not common:
                     raise ValueError(f"{node} adds tensors that do not come from one")
                 forks[node.output] = common[0]
-        return self._between(self.input, self.output, makers, forks)
+        return self._between(self.input, self.output, makers, forks, set())
 
     def _joins(self, node: Node) -> bool:
         return node.operator == "Add" and not any(name in self.constants for name in node.inputs)
@@ -123,17 +124,28 @@ class Graph:
         return found
 
     def _between(
-        self, start: str, end: str, makers: Mapping[str, Node], forks: Mapping[str, str]
+        self,
+        start: str,
+        end: str,
+        makers: Mapping[str, Node],
+        forks: Mapping[str, str],
+        used: set[str],
     ) -> tuple[Step, ...]:
+        """Return what leads from one tensor to another; `used` are the tensors made on the way."""
         steps, name = list[Step](), end
         while name != start:
             if name not in makers:
                 raise ValueError(f"nothing makes the tensor {name!r}")
             node = makers[name]
+            if name in used:
+                raise ValueError(f"{node} is in two branches: they may not cross each other")
+            used.add(name)
             if name in forks:
                 left, right = (
-                    self._between(forks[name], one, makers, forks) for one in node.inputs
+                    self._between(forks[name], one, makers, forks, used) for one in node.inputs
                 )
+                if not left and not right:
+                    raise ValueError(f"{node} adds a tensor to itself")
                 steps.append(Joined(node, (left, right) if left else (right, left)))
                 name = forks[name]
             else:

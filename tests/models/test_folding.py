@@ -10,6 +10,7 @@ from alignment_theory import (
     Flatten,
     Network,
     Relu,
+    Residual,
     fold_batch_norm,
 )
 from alignment_theory.models import folding
@@ -58,6 +59,15 @@ def test_dense_layers_take_it_on_both_sides():
     assert [type(layer) for layer in folded.layers] == [Dense, Relu, Dense]
     x = RNG.standard_normal((5, 3))
     assert np.allclose(network.forward(x).output, folded.forward(x).output, rtol=1e-12)
+
+
+def test_residuals_are_folded_inside():
+    body = [conv(3, 3, padding=1), norm(3), Relu(), conv(3, 3), norm(3)]
+    shortcut = [Conv2d(RNG.standard_normal((3, 3, 1, 1))), norm(3)]
+    network = Network([Residual(body, shortcut)], (3, 4, 4))
+    folded = fold_batch_norm(network)
+    assert not any(isinstance(layer, BatchNorm) for layer in folded.all_layers)
+    assert len(folded.layers[0].body) == 3 and len(folded.layers[0].shortcut) == 1
 
 
 def test_networks_without_batch_normalisation_stay():

@@ -200,6 +200,16 @@ def test_constants_may_be_nodes(tmp_path):
 
 
 SQUARE = {"w": normal(3, 3)}
+# n_k = relu(n_{k-1}) + relu(n_{k-2}): every tensor is in two branches, and the paths are too many
+CROSSING = [("Relu", "x", "n1", {})] + [
+    step
+    for k in range(2, 60)
+    for step in (
+        ("Relu", f"n{k - 1}", f"a{k}", {}),
+        ("Relu", f"n{k - 2}" if k > 2 else "x", f"b{k}", {}),
+        ("Add", f"a{k} b{k}", f"n{k}" if k < 59 else "y", {}),
+    )
+]
 REFUSED = {
     "unknown operators, all of them": (
         [("Sigmoid", "x", "a", {}), ("Relu", "a", "b", {}), ("Tanh", "b", "y", {})],
@@ -213,6 +223,13 @@ REFUSED = {
         {},
         r"MatMul \(node 'MatMul_1'\) expected one input that is no constant, got 2",
     ),
+    "a tensor added to itself": (
+        [("Relu", "x", "a", {}), ("Add", "a a", "y", {})],
+        (3,),
+        {},
+        r"Add \(node 'Add_1'\) adds a tensor to itself",
+    ),
+    "branches that cross": (CROSSING, (3,), {}, "is in two branches: they may not cross"),
     "a softmax in the middle": (
         [("Softmax", "x", "a", {}), ("Relu", "a", "y", {})],
         (3,),
@@ -374,6 +391,12 @@ def test_a_network_too_large_to_compare_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.warns(UserWarning, match="was not compared"):
         imported(model([("MatMul", "x w", "y", {})], (3,), SQUARE), tmp_path)
+
+
+def test_the_size_of_a_network_counts_what_is_inside_residuals():
+    conv = Conv2d(np.ones((4, 4, 3, 3)), padding=1)
+    inside = onnx_files._products([Residual([conv, Relu(), conv])], (4, 8, 8))
+    assert 2 * 144 * 64 <= inside <= 2 * 144 * 64 + 2 * 64
 
 
 def test_a_huge_batch_is_not_run(tmp_path):
