@@ -172,12 +172,17 @@ def scalar_like(value: float | Fraction, array: Array) -> Any:
 def parameter_like(value: ArrayLike, batch: Array, name: str) -> Array:
     """Return a parameter broadcast to a batch, rounded to its element type.
 
+    For images, a batch (samples, channels, height, width), a vector of as many numbers as there
+    are channels gives each channel its own.
+
     Raises
     ------
     ValueError
         For values that are not finite numbers, and where the shape does not fit one sample.
     """
     parameter = convert(as_array(value, name), name, batch.dtype)
+    if batch.ndim == 4 and parameter.shape == batch.shape[1:2]:
+        parameter = parameter[:, np.newaxis, np.newaxis]
     try:
         return np.broadcast_to(parameter, batch.shape).copy()
     except ValueError:

@@ -30,7 +30,8 @@ def load_image(
     Parameters
     ----------
     path : path
-        A PNG or JPEG file; transparency is dropped, and grey and colour are converted as needed.
+        A PNG or JPEG file, turned as it says it is to be seen; transparency is dropped, and grey
+        and colour are converted as needed.
     shape : (channels, height, width)
         Of the sample, with 1 or 3 channels.
     resize : bool
@@ -46,7 +47,7 @@ def load_image(
     FileNotFoundError
         Where there is no such file.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise ValueError(
@@ -60,13 +61,14 @@ def load_image(
     if not (scale > 0).all():
         raise ValueError(f"deviation: expected positive numbers, got {tuple(deviation)}")
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise ValueError(f"expected at most {MOST_PIXELS} pixels, got {picture.size}")
-            if picture.mode not in MODES:
+        with Image.open(path, formats=("PNG", "JPEG")) as stored:
+            if stored.width * stored.height > MOST_PIXELS:
+                raise ValueError(f"expected at most {MOST_PIXELS} pixels, got {stored.size}")
+            if stored.mode not in MODES:
                 raise ValueError(
-                    f"expected 8 bits a channel, got mode {picture.mode}; convert the picture"
+                    f"expected 8 bits a channel, got mode {stored.mode}; convert the picture"
                 )
+            picture = ImageOps.exif_transpose(stored)
             if picture.size != (width, height) and not resize:
                 raise ValueError(
                     f"the picture is {picture.width} wide and {picture.height} high, but samples "
@@ -95,7 +97,8 @@ def picture_of(relevance: Array) -> Array:
     ``1/2 + R / (2 max |R|)`` in 8 bits: grey is 0. Three channels are colours; any other number is
     added up to one.
     """
-    shown = relevance if len(relevance) == 3 else relevance.sum(axis=0, keepdims=True)
+    wide = relevance.astype(np.float64)
+    shown = wide if len(wide) == 3 else wide.sum(axis=0, keepdims=True)
     largest = np.abs(shown).max()
     share = shown / largest if largest > 0 else 0 * shown
     return np.round(127.5 + 127.5 * share).astype(np.uint8).transpose(1, 2, 0)

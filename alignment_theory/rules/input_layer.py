@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array, frozen_parameter, parameter_like
+from alignment_theory.arrays import frozen_parameter, parameter_like
 from alignment_theory.layers import Linear
 from alignment_theory.layers.base import Weights
 from alignment_theory.rules.lrp import (
@@ -108,7 +108,7 @@ class ZBox(LinearRule):
         """Return the one part."""
         x = site.input
         low, high = (
-            parameter_like(_by_channel(bound, x), x, f"ZBox: {name}")
+            parameter_like(bound, x, f"ZBox: {name}")
             for name, bound in (("low", self.low), ("high", self.high))
         )
         outside = (x < low) | (x > high)
@@ -124,11 +124,3 @@ class ZBox(LinearRule):
             Term(-high, Weights.NEGATIVE),
         ]
         return [Part(terms, denominator_bias(site, layer, Bias.NONE, Weights.PLAIN))]
-
-
-def _by_channel(bound: ArrayLike, images: Array) -> ArrayLike:
-    """Return a vector over the channels of images as it broadcasts with them."""
-    vector = np.asarray(bound)
-    if images.ndim == 4 and vector.shape == images.shape[1:2]:
-        return vector[:, np.newaxis, np.newaxis]
-    return bound

@@ -39,7 +39,7 @@ class DeepLift(Method):
 
     Parameters
     ----------
-    baseline : float or array broadcastable to the input
+    baseline : float or array broadcastable to the input, for images also one number a channel
     tolerance : float
 
     Source: Shrikumar 2017, equations 8-10; in this form Ancona 2018, proposition 2.
@@ -116,7 +116,7 @@ class IntegratedGradients(Averaged):
 
     Parameters
     ----------
-    baseline : float or array broadcastable to the input
+    baseline : float or array broadcastable to the input, for images also one number a channel
     steps : int
         At most 10^6, and 10^4 for Gauss.
     quadrature : {"gauss", "right", "midpoint"}

@@ -74,9 +74,19 @@ def test_sixteen_bits_are_refused(tmp_path):
         load_image(path, (1, 2, 2))
 
 
+def test_photographs_are_turned_as_they_say(tmp_path):
+    path, turned = tmp_path / "photo.jpg", Image.Exif()
+    turned[0x0112] = 6  # a quarter clockwise
+    Image.new("RGB", (8, 4)).save(path, exif=turned)
+    assert load_image(path, (3, 8, 4)).shape == (3, 8, 4)
+
+
 def test_bombs_are_refused(photo, monkeypatch):
     monkeypatch.setattr("alignment_theory.models.images.MOST_PIXELS", 3)
     with pytest.raises(ValueError, match="at most 3 pixels"):
+        load_image(photo, (3, 2, 2))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    with pytest.raises(ValueError, match="decompression bomb"):
         load_image(photo, (3, 2, 2))
 
 
@@ -98,6 +108,11 @@ def test_other_channels_are_added_up(channels, tmp_path):
     save_picture(relevance, tmp_path / "out.png")
     assert np.asarray(Image.open(tmp_path / "out.png")).tolist() == [[255, 64]]
     assert (picture_of(0 * relevance) == 128).all()
+
+
+def test_large_numbers_are_shown_too():
+    relevance = np.full((2, 1, 1), 3e38, np.float32)
+    assert picture_of(relevance).tolist() == [[[255]]]
 
 
 def test_pictures_need_images_and_a_name(tmp_path):

@@ -12,9 +12,11 @@ from alignment_theory import (
     Dense,
     Gradient,
     GuidedBackprop,
+    IntegratedGradients,
     LeakyRelu,
     Network,
     RectGrad,
+    Relu,
     ZBox,
     ZPlus,
     attribute,
@@ -83,3 +85,14 @@ def test_a_vector_of_bounds_is_one_for_each_channel():
     assert (found == full).all()
     with pytest.raises(ValueError, match=r"entry \(0, 0, 0, 0\) is 0.5"):
         attribute(network, images, rule=ZBox([0.75, -2], [1, 3]), seed=seed)
+
+
+@pytest.mark.parametrize("method", [DeepLift, IntegratedGradients])
+def test_a_vector_as_baseline_is_one_number_for_each_channel(method):
+    images = np.array([[[0.5, -1], [1, 0]], [[-2, 3], [0, 1]]])
+    network, seed = Network([Conv2d([[[[1.0]], [[-2.0]]]]), Relu()], (2, 2, 2)), np.ones((1, 2, 2))
+    found, full = (
+        attribute(network, images, rule=method(baseline), seed=seed).relevance
+        for baseline in ([1, -1], np.array([1, -1]).reshape(2, 1, 1))
+    )
+    assert (found == full).all() and found.any()
