@@ -16,12 +16,13 @@ grows beyond 2^31 numbers.
 
 import json
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from alignment_theory.arrays import Array
+from alignment_theory.layers import Layer, Residual
 from alignment_theory.layers.base import Shape
 from alignment_theory.models.layer_kinds import (
     BRANCHES,
@@ -64,13 +65,21 @@ class Architecture:
     def build(self, arrays: Mapping[str, Array]) -> Network:
         """Return the network with these arrays; ValueError where their shapes do not fit."""
         network = Network(build_all(self.layers, arrays, "layers."), self.input_shape)
-        for k, shape in enumerate(network.shapes):
-            if prod(shape) > MAX_SAMPLE:
-                raise ValueError(
-                    f"layers.{k - 1}: expected samples of at most {MAX_SAMPLE} numbers, got shape "
-                    f"{shape}"
-                )
+        _require_small_samples(network.layers, self.input_shape, "layers.")
         return network
+
+
+def _require_small_samples(layers: Sequence[Layer], shape: Shape, prefix: str) -> None:
+    """Raise ValueError, naming the layer, where a sample grows too large, inside residuals too."""
+    for k, layer in enumerate(layers):
+        if isinstance(layer, Residual):
+            for name, branch in zip(BRANCHES, layer.branches, strict=True):
+                _require_small_samples(branch, shape, f"{prefix}{k}.{name}.")
+        shape = layer.output_shape(shape)
+        if prod(shape) > MAX_SAMPLE:
+            raise ValueError(
+                f"{prefix}{k}: expected samples of at most {MAX_SAMPLE} numbers, got shape {shape}"
+            )
 
 
 def write_architecture(network: Network) -> str:

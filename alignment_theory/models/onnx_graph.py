@@ -187,8 +187,8 @@ def read_graph(data: bytes) -> Graph:
             raise ValueError(f"{entry.op_type} (node {name!r}) makes {twice[0]!r} a second time")
         made.update(entry.output)
         attributes = {one.name: _attribute(one) for one in entry.attribute}
-        if entry.op_type == "Constant" and "value" in attributes:
-            constants[entry.output[0]] = attributes["value"]
+        if entry.op_type == "Constant" and len(attributes) == 1:
+            constants[entry.output[0]] = np.asarray(*attributes.values())
             continue
         domain = f"{entry.domain}." if entry.domain not in ("", "ai.onnx") else ""
         nodes.append(

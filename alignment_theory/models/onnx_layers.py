@@ -115,8 +115,10 @@ def _gemm(node: Node, given: Given, shape: Shape) -> list[Layer]:
     weight = weight * weight.dtype.type(node.attributes.get("alpha", 1.0))
     bias = None
     if len(node.inputs) > 2 and node.inputs[2]:
-        offset = _need(given, 2, "the bias").ravel()
-        offset = offset * weight.dtype.type(node.attributes.get("beta", 1.0))
+        offset = _need(given, 2, "the bias")
+        if offset.shape not in ((), (1,), (1, 1), (len(weight),), (1, len(weight))):
+            raise ValueError(f"a bias of shape {offset.shape} is not one number an output")
+        offset = offset.ravel() * weight.dtype.type(node.attributes.get("beta", 1.0))
         bias = np.broadcast_to(offset, (len(weight),))
     return [Dense(weight, bias)]
 
@@ -152,7 +154,10 @@ def _padding(
     """Return ((top, bottom), (left, right)), worked out where the file says SAME."""
     mode = node.attributes.get("auto_pad", "NOTSET")
     if mode in ("NOTSET", ""):
-        top, left, bottom, right = node.attributes.get("pads", [0, 0, 0, 0])
+        pads = node.attributes.get("pads", [0, 0, 0, 0])
+        if len(pads) != 4:
+            raise ValueError(f"pads: expected 4 numbers, got {list(pads)}")
+        top, left, bottom, right = pads
         return (top, bottom), (left, right)
     if mode == "VALID":
         return (0, 0), (0, 0)

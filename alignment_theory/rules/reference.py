@@ -35,7 +35,9 @@ MOST_NODES = 10**4
 class DeepLift(Method):
     """DeepLIFT, rescale rule: at a switch ``Δa / Δz`` against a reference run, then times ``Δx``.
 
-    Where ``|Δz|`` is below `tolerance` the gate is the forward mask (the gradient).
+    Where ``|Δz|`` is below `tolerance` the gate is the forward mask (the gradient). A max pooling
+    is crossed to the winner of the explained run, as in captum, so that with one the attributions
+    need not add up to the difference of the outputs.
 
     Parameters
     ----------

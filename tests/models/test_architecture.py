@@ -245,6 +245,19 @@ def test_residuals_come_back(tmp_path):
         ([{"kind": "leaky_relu", "leak": 2}], r"layers.0: LeakyRelu: leak must be in \[0, 1\)"),
         ([{"kind": "adaptive_avg_pool2d", "size": [2**20, 2**20]}], "at most 2147483648 numbers"),
         (
+            [
+                {
+                    "kind": "residual",
+                    "body": [
+                        {"kind": "adaptive_avg_pool2d", "size": [2**20, 2**20]},
+                        {"kind": "adaptive_avg_pool2d", "size": [4, 4]},
+                    ],
+                    "shortcut": [],
+                }
+            ],
+            "layers.0.body.0: expected samples of at most",
+        ),
+        (
             [{"kind": "avg_pool2d", **WINDOWS, "padding": [[2, 0], [0, 0]], "count_padding": True}],
             "layers.0: AvgPool2d: padding must be less than the window",
         ),

@@ -210,6 +210,14 @@ CROSSING = [("Relu", "x", "n1", {})] + [
         ("Add", f"a{k} b{k}", f"n{k}" if k < 59 else "y", {}),
     )
 ]
+
+
+def test_constants_may_be_lists(tmp_path):
+    found = model([("Relu", "x", "h", {}), ("Reshape", "h s", "y", {})], (2, 3), {})
+    found.graph.node.insert(0, helper.make_node("Constant", [], ["s"], "c", value_ints=[-1, 6]))
+    assert_alike(found, imported(found, tmp_path), (2, 3))
+
+
 REFUSED = {
     "unknown operators, all of them": (
         [("Sigmoid", "x", "a", {}), ("Relu", "a", "b", {}), ("Tanh", "b", "y", {})],
@@ -241,6 +249,18 @@ REFUSED = {
         (3,),
         SQUARE,
         r"Gemm_0'\): transA is not supported",
+    ),
+    "a bias for every sample": (
+        [("Gemm", "x w b", "y", {})],
+        (3,),
+        SQUARE | {"b": normal(4, 1)},
+        r"a bias of shape \(4, 1\) is not one number an output",
+    ),
+    "two numbers of padding": (
+        [("Conv", "x w", "y", {"pads": [1, 1]})],
+        (1, 3, 3),
+        {"w": normal(1, 1, 1, 1)},
+        r"pads: expected 4 numbers, got \[1, 1\]",
     ),
     "a volume": (
         [("Conv", "x w", "y", {})],
