@@ -58,7 +58,9 @@ def test_dense_layers_take_it_on_both_sides():
     folded = fold_batch_norm(network)
     assert [type(layer) for layer in folded.layers] == [Dense, Relu, Dense]
     x = RNG.standard_normal((5, 3))
-    assert np.allclose(network.forward(x).output, folded.forward(x).output, rtol=1e-12)
+    before, after = (one.forward(x).output for one in (network, folded))
+    # two layers of sums of up to five products, whose terms are some ten times their sum
+    assert np.abs(before - after).max() <= 500 * np.finfo(float).eps * np.abs(before).max()
 
 
 def test_residuals_are_folded_inside():
