@@ -18,6 +18,7 @@ from alignment_theory import (
     Network,
     Relu,
     Residual,
+    Unflatten,
 )
 
 _THREE = [[0.5, -1.0, 2.0], [1.0, 2.5, 0.0], [0.0, 0.0, 0.0]]
@@ -50,6 +51,8 @@ def _networks():
     yield "outer ReLU", Network(outer, (3,)), _THREE
     chained = [Dense(_LOWER), Dense(_LOWER, [1, 0, 0.5]), Relu(), Relu(), _UPPER, Flatten()]
     yield "chained", Network(chained), _THREE
+    pooled = [Dense(_LOWER), Unflatten((1, 1, 3)), MaxPool2d((1, 2), 1), Relu(), Flatten()]
+    yield "unflattened", Network([*pooled, Dense([[1, -0.5], [-2, 1.5]])]), _THREE
     yield "convolution", *_convolutional()
     yield "normalised", *_normalised()
     yield "residual", *_residual()

@@ -5,7 +5,7 @@ from alignment_theory.layers.convolution import Conv2d
 from alignment_theory.layers.linear import Dense
 from alignment_theory.layers.normalisation import BatchNorm
 from alignment_theory.layers.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
-from alignment_theory.layers.reshape import Flatten
+from alignment_theory.layers.reshape import Flatten, Unflatten
 from alignment_theory.layers.residual import Residual
 from alignment_theory.layers.switch import LeakyRelu, Relu
 from alignment_theory.layers.weighted import Weighted
@@ -26,5 +26,6 @@ __all__ = [
     "Residual",
     "Selection",
     "Switch",
+    "Unflatten",
     "Weighted",
 ]

@@ -17,6 +17,7 @@ from alignment_theory.layers import (
     MaxPool2d,
     Relu,
     Residual,
+    Unflatten,
 )
 
 Settings = Mapping[str, Any]
@@ -57,6 +58,14 @@ _PADDING = Setting(
 _SLOPE = Setting(
     "a number in [0, 1)",
     lambda value: isinstance(value, float) or is_count(value),
+)
+_SHAPE = Setting(
+    "a list of positive integers",
+    lambda value: (
+        isinstance(value, list)
+        and 0 < len(value) <= 8
+        and all(is_count(size) and size > 0 for size in value)
+    ),
 )
 _TIES = Setting("first or last", lambda value: value in ("first", "last"))
 
@@ -170,6 +179,12 @@ KINDS: dict[str, Kind] = {
         lambda settings, arrays: LeakyRelu(settings["leak"]),
     ),
     "flatten": Kind(Flatten, {}, lambda layer: {}, lambda settings, arrays: Flatten()),
+    "unflatten": Kind(
+        Unflatten,
+        {"shape": _SHAPE},
+        lambda layer: {"shape": list(layer.shape)},
+        lambda settings, arrays: Unflatten(settings["shape"]),
+    ),
 }
 """The kinds of layers that a file may hold, by name."""
 

@@ -16,6 +16,7 @@ from alignment_theory.layers import (
     Relu,
     Selection,
     Switch,
+    Unflatten,
     Weighted,
 )
 from alignment_theory.layers.convolution import convolved, transposed, weight_gradient
@@ -31,6 +32,7 @@ TRAINABLE = (
     AvgPool2d,
     AdaptiveAvgPool2d,
     Flatten,
+    Unflatten,
 )
 
 

@@ -20,6 +20,7 @@ from alignment_theory.layers import (
     MaxPool2d,
     Relu,
     Residual,
+    Unflatten,
     Weighted,
 )
 from alignment_theory.layers.base import Shape
@@ -214,9 +215,15 @@ def _flatten(node: Node, given: Given, shape: Shape) -> list[Layer]:
 
 def _reshape(node: Node, given: Given, shape: Shape) -> list[Layer]:
     target = _need(given, 1, "the shape").tolist()
-    if len(target) != 2 or target[1] not in (-1, prod(shape)) or target[0] == target[1]:
-        raise ValueError(f"only a reshape to vectors is supported, got {target}")
-    return [Flatten()]
+    if len(target) == 2 and target[1] in (-1, prod(shape)) and target[0] != target[1]:
+        return [Flatten()]
+    sizes = target[1:]
+    if len(shape) > 1 or len(sizes) < 2 or min(sizes) < 1 or prod(sizes) != prod(shape):
+        raise ValueError(
+            f"only a reshape to vectors, or of vectors to samples, is supported, got {target} for "
+            f"samples of shape {shape}"
+        )
+    return [Unflatten(tuple(sizes))]
 
 
 def _leaky_relu(node: Node, given: Given, shape: Shape) -> list[Layer]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignment_theory import Dense, Flatten, Relu
+from alignment_theory import Dense, Flatten, Relu, Unflatten
 from alignment_theory.arrays import as_array
 from alignment_theory.layers.base import Weights
 from alignment_theory.testing.strategies import networks
@@ -180,3 +180,20 @@ def test_flatten_is_in_c_order_and_back():
     assert (layer.pullback(flat, (3, 4)) == values).all()
     fortran = np.asfortranarray(values)
     assert (layer.forward(fortran) == flat).all()
+
+
+def test_unflatten_is_the_inverse_of_flatten():
+    layer, values = Unflatten([2, 1, 3]), np.arange(12.0).reshape(2, 6)
+    assert layer.output_shape((6,)) == (2, 1, 3)
+    assert layer.forward(values)[1].tolist() == [[[6, 7, 8]], [[9, 10, 11]]]
+    assert (Flatten().forward(layer.forward(values)) == values).all()
+    with pytest.raises(ValueError, match=r"expects samples of shape \(6,\), got \(5,"):
+        layer.output_shape((5,))
+    with pytest.raises(ValueError, match=r"got \(2, 3\); put Flatten\(\) before it"):
+        layer.output_shape((2, 3))
+
+
+@pytest.mark.parametrize("shape", [(), 3, (0, 2), (2, -1), (2.0, 1), (True, 2), "12"])
+def test_unflatten_refuses_other_shapes(shape):
+    with pytest.raises(ValueError, match="Unflatten: expected positive sizes"):
+        Unflatten(shape)

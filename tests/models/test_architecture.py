@@ -17,6 +17,7 @@ from alignment_theory import (
     Network,
     Relu,
     Residual,
+    Unflatten,
 )
 from alignment_theory.models import load, save
 from alignment_theory.models.architecture import read_architecture, write_architecture
@@ -203,6 +204,8 @@ def test_every_kind_of_layer_comes_back():
             AdaptiveAvgPool2d((2, 1)),
             Flatten(),
             Relu(),
+            Unflatten((4, 1, 2)),
+            Flatten(),
             Dense(np.ones((2, 8))),
         ],
         (2, 5, 6),

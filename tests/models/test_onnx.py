@@ -8,7 +8,16 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx_models import RNG, assert_alike, imported, model, normal
 
-from alignment_theory import BatchNorm, Conv2d, Dense, Flatten, MaxPool2d, Relu, Residual
+from alignment_theory import (
+    BatchNorm,
+    Conv2d,
+    Dense,
+    Flatten,
+    MaxPool2d,
+    Relu,
+    Residual,
+    Unflatten,
+)
 from alignment_theory.models import onnx_files, onnx_layers
 
 OPERATORS = {
@@ -160,6 +169,14 @@ def test_constants_may_be_lists(tmp_path):
     found = model([("Relu", "x", "h", {}), ("Reshape", "h s", "y", {})], (2, 3), {})
     found.graph.node.insert(0, helper.make_node("Constant", [], ["s"], "c", value_ints=[-1, 6]))
     assert_alike(found, imported(found, tmp_path), (2, 3))
+
+
+def test_vectors_become_images(tmp_path):
+    nodes = [("Reshape", "x s", "h", {}), ("GlobalAveragePool", "h", "y", {})]
+    found = model(nodes, (12,), {"s": np.array([-1, 2, 3, 2], dtype=np.int64)})
+    network = imported(found, tmp_path)
+    assert network.layers[0] == Unflatten((2, 3, 2))
+    assert_alike(found, network, (12,))
 
 
 def test_a_wrong_import_is_caught(tmp_path, monkeypatch):

@@ -86,7 +86,7 @@ REFUSED = {
         [("Reshape", "x s", "y", {})],
         (2, 3),
         {"s": np.array([-1, 3, 2], np.int64)},
-        r"only a reshape to vectors is supported, got \[-1, 3, 2\]",
+        r"only a reshape to vectors, or of vectors .*, got \[-1, 3, 2\] for samples",
     ),
     "a constant that is no bias": (
         [("Add", "x w", "y", {})],
