@@ -1,7 +1,7 @@
 """One random layer, crossed backward once: cos² between what arrives at its input and the input."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from alignment_theory.alignment import cosine
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import attribute
 from alignment_theory.ensembles import Gaussian, WeightLaw
-from alignment_theory.layers import Dense, Relu
+from alignment_theory.layers import AvgPool2d, Dense, Flatten, MaxPool2d, Relu, Unflatten
 from alignment_theory.network import Network
-from alignment_theory.rules import GuidedBackprop, Method, RectGrad
-from alignment_theory.verification.samplers import DRAWN, ReducedSampler, Sampler
+from alignment_theory.rules import Deconvnet, GuidedBackprop, Method, RectGrad
+from alignment_theory.verification.samplers import ReducedSampler, Sampler
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,15 @@ class EngineLayer(Sampler):
 
 @dataclass(frozen=True)
 class PooledLayer(Sampler):
-    """Max-pooling over p rows of a drawn weight matrix: the winner of each pool passes back.
+    """A network ``relu(max over pools of p neurons of W x + b)``, crossed under DeconvNet.
 
-    It gets coefficient 1 ("pool") or the positive part of independent Gaussian relevance
-    ("pool-deconvnet"). Planted errors: with `gated` False all rows of the pool get it and there is
-    no switch; `spread` is the standard deviation of the neurons' biases, in units of ‖x‖; with
-    `peeking` coefficients are what the winners' weights say along the first coordinate.
+    The winner of each pool gets coefficient 1 ("pool") or the positive part of independent Gaussian
+    relevance ("pool-deconvnet"). Planted errors: with `gated` False the mean of each pool is taken,
+    so that all its rows pass and there is no switch; `spread` is the standard deviation of the
+    neurons' biases, in units of ‖x‖; with `peeking` coefficients are what the winners' weights say
+    along the first coordinate.
     """
 
-    gatherer: ClassVar[str] = DRAWN
     coefficients: str = "pool"
     gated: bool = True
     law: WeightLaw = Gaussian()  # noqa: RUF009
@@ -95,21 +95,23 @@ class PooledLayer(Sampler):
     peeking: bool = False
 
     def draw(self, rng: np.random.Generator, count: int, **parameters: Any) -> Array:
-        """Return cos²(Wᵀc, x) of `count` layers with n pools of p rows on d inputs."""
+        """Return cos²(g_0, x) of `count` networks with n pools of p neurons on d inputs."""
         n, d, p = (parameters[name] for name in "ndp")
         return np.array([[self._trial(rng, n, d, p)] for _ in range(count)])
 
     def _trial(self, rng: np.random.Generator, n: int, d: int, p: int) -> float:
         x = rng.uniform(size=d)
-        weight = self.law.sample(n * p, d, rng).reshape(n, p, d)
-        biases = self.spread * np.linalg.norm(x) * rng.standard_normal((n, p))
-        winners = (weight @ x + biases).argmax(axis=1)
-        c = np.ones(n) if self.coefficients == "pool" else np.maximum(rng.standard_normal(n), 0)
-        rows = weight[np.arange(n), winners] if self.gated else weight.sum(axis=1)
+        weight = self.law.sample(n * p, d, rng)
+        bias = self.spread * np.linalg.norm(x) * rng.standard_normal(n * p)
+        pool = MaxPool2d((1, p)) if self.gated else AvgPool2d((1, p))
+        layers = [Dense(weight, bias), Unflatten((1, n, p)), pool, Relu(), Flatten()]
+        trace = Network(layers).forward(x)
+        seed = np.ones(n) if self.coefficients == "pool" else rng.standard_normal(n)
         if self.peeking:
-            c = np.maximum(rows[:, 0], 0)
-        relevance = c @ rows
-        return float((relevance @ x) ** 2 / ((relevance @ relevance) * (x @ x)))
+            seed = weight[trace.switches[0].ravel(), 0]
+        attribution = attribute(trace, rule=Deconvnet(), seed=seed)
+        found = cosine(attribution.batched[0], trace.sites[0].input)
+        return float(found.values[0]) ** 2
 
 
 @dataclass(frozen=True)
