@@ -1,14 +1,18 @@
-"""A layer of random filters on an image: patches are cut out and added up in plain NumPy."""
+"""A convolution with random filters on an image, crossed backward once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from alignment_theory.arrays import Array
+from alignment_theory.attribution import attribute
 from alignment_theory.ensembles import Gaussian, WeightLaw
-from alignment_theory.verification.samplers import DRAWN, Sampler
+from alignment_theory.layers import Conv2d, Layer, Relu
+from alignment_theory.network import Network
+from alignment_theory.rules import GuidedBackprop
+from alignment_theory.verification.samplers import Sampler
 
 ImageFor = Callable[[int, int, str], Array]
 
@@ -19,9 +23,9 @@ def across(image: Array, target: Array) -> Array:
     return np.asarray(u / np.linalg.norm(u))
 
 
-def places(size: int, k: int, stride: int = 1) -> Array:
+def places(size: int, k: int) -> Array:
     """Return the flat pixel numbers (patches, k²) of all patches, no padding."""
-    starts = np.arange(0, size - k + 1, stride)
+    starts = np.arange(size - k + 1)
     rows = starts[:, np.newaxis] + np.arange(k)
     numbers = rows[:, np.newaxis, :, np.newaxis] * size + rows[np.newaxis, :, np.newaxis, :]
     return np.asarray(numbers.reshape(-1, k * k))
@@ -29,7 +33,7 @@ def places(size: int, k: int, stride: int = 1) -> Array:
 
 @dataclass(frozen=True)
 class RandomFilters(Sampler):
-    """F random filters on an image, stride 1, no padding.
+    """F random filters on an image, no padding, under Guided Backprop.
 
     Attributes
     ----------
@@ -56,7 +60,6 @@ class RandomFilters(Sampler):
         Of every filter.
     """
 
-    gatherer: ClassVar[str] = DRAWN
     image: Callable[[int], Array]
     predicted: ImageFor
     coefficients: str = "active"
@@ -82,24 +85,29 @@ class RandomFilters(Sampler):
         return np.array(rows) if self.means else np.minimum(rows, self.ceiling)
 
     def _attribution(self, rng: np.random.Generator, image: Array, k: int, filters: int) -> Array:
-        where = places(len(image), k, self.stride)
-        patches = image.ravel()[where]
-        if self.shared:
-            weight = self.law.sample(filters // self.repeats, k * k, rng)
-            weight = np.repeat(weight, self.repeats, axis=0)
-            added = self._coefficients(patches @ weight.T) @ weight
-        else:
-            weight = self.law.sample(filters * len(patches), k * k, rng)
-            weight = weight.reshape(len(patches), filters, k * k)
-            z = np.einsum("pfa,pa->pf", weight, patches)
-            added = np.einsum("pf,pfa->pa", self._coefficients(z), weight)
+        if not self.shared:
+            return self._unshared(rng, image, k, filters)
+        weight = self.law.sample(filters // self.repeats, k * k, rng)
+        weight = np.repeat(weight, self.repeats, axis=0).reshape(-1, 1, k, k)
+        layers: list[Layer] = [
+            Conv2d(weight, np.full(len(weight), self.bias), stride=self.stride),
+            *([Relu()] if self.gated else []),
+        ]
+        trace = Network(layers, (1, *image.shape)).forward(image[np.newaxis])
+        output = trace.output
+        seed = output if self.coefficients == "cascade" else np.ones_like(output)
+        return attribute(trace, rule=GuidedBackprop(), seed=seed).relevance[0]
+
+    def _unshared(self, rng: np.random.Generator, image: Array, k: int, filters: int) -> Array:
+        """Cut out patches and add them up, since no layer has a filter for every patch."""
+        where = places(len(image), k)
+        weight = self.law.sample(filters * len(where), k * k, rng)
+        weight = weight.reshape(len(where), filters, k * k)
+        z = np.einsum("pfa,pa->pf", weight, image.ravel()[where])
+        c = np.maximum(z, 0) if self.coefficients == "cascade" else (z > 0).astype(float)
+        added = np.einsum("pf,pfa->pa", c, weight)
         total = np.bincount(where.ravel(), added.ravel(), minlength=image.size)
         return np.asarray(total.reshape(image.shape))
-
-    def _coefficients(self, z: Array) -> Array:
-        z = z + self.bias
-        active = (z > 0) | (not self.gated)
-        return np.asarray(active * z if self.coefficients == "cascade" else active.astype(float))
 
 
 def _off(r: Array, m: Array) -> float:
