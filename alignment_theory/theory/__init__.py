@@ -8,6 +8,7 @@ from alignment_theory.theory.one_layer import ONE_LAYER
 from alignment_theory.theory.orthogonal_depth import ORTHOGONAL_LAWS
 from alignment_theory.theory.other_laws import OTHER_LAWS
 from alignment_theory.theory.parameters import Choice, Number, Parameter, Widths
+from alignment_theory.theory.shared_weights import CONVOLUTION_LAWS
 from alignment_theory.theory.theorem import Claim, Hypothesis, Prediction, Theorem
 
 CATALOGUE: dict[str, Theorem] = {
@@ -16,6 +17,7 @@ CATALOGUE: dict[str, Theorem] = {
         IDENTITIES,
         BOUNDS,
         LAW_THEOREMS,
+        CONVOLUTION_LAWS,
         ONE_LAYER,
         OTHER_LAWS,
         DEPTH_LAWS,

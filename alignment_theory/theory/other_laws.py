@@ -13,7 +13,13 @@ from alignment_theory.theory.anisotropic_rows import (
     mean_attribution,
     predict_cosine,
 )
-from alignment_theory.theory.conditions import BIAS_FREE, INDEPENDENT, NONZERO, THROUGH_Z
+from alignment_theory.theory.conditions import (
+    BIAS_FREE,
+    GAUSSIAN_FILTERS,
+    INDEPENDENT,
+    NONZERO,
+    THROUGH_Z,
+)
 from alignment_theory.theory.entry_kurtosis import (
     KURTOSIS,
     MOST_COORDINATES,
@@ -69,7 +75,6 @@ SPREAD_NOISE = Hypothesis(
     "the noise across Σx is spread out: ‖M‖_F/tr M is small, M = Σ - Σx xᵀΣ/xᵀΣx; where few "
     "directions hold it cos² stays random, and predict widens its remainder",
 )
-NORMAL_FILTERS = Hypothesis("gaussian-filters", "the entries of a filter are i.i.d. N(0, σ²)")
 INDEPENDENT_FILTERS = Hypothesis("independent-filters", "the filters are independent")
 SHARED = Hypothesis("shared-filters", "one filter meets all patches")
 STRIDE_ONE = Hypothesis("stride-one", "the patches are all k×k patches of the image, each once")
@@ -200,7 +205,7 @@ CONVOLUTION = Theorem(
     "pairs of patches. predict adds the next order to N/(1 + N), N = C/F, which stays within [0, "
     "1] where C exceeds F; for a Gaussian blob of standard deviation size/6.",
     (
-        NORMAL_FILTERS,
+        GAUSSIAN_FILTERS,
         INDEPENDENT_FILTERS,
         SHARED,
         STRIDE_ONE,

@@ -11,6 +11,7 @@ from alignment_theory.verification.experiments import (
     other_laws,
     pairs,
     random_rows,
+    shared_weights,
     zplus,
 )
 from alignment_theory.verification.variants import Variant
@@ -19,6 +20,7 @@ FAMILIES = (
     identities,
     bounds,
     random_rows,
+    shared_weights,
     one_layer,
     other_laws,
     depth,

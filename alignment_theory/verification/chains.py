@@ -73,9 +73,10 @@ class StepPValues(Sampler):
         heaviest = int((weights[-1] ** 2).sum(axis=1).argmax())
         target = targets.get(self.target, heaviest)
         network = Network.mlp(weights, biases)
-        return self._p_values(attribute(network, inputs, rule=self.rule, target=target))
+        return self.p_values(attribute(network, inputs, rule=self.rule, target=target))
 
-    def _p_values(self, attribution: Attribution) -> list[float]:
+    def p_values(self, attribution: Attribution) -> list[float]:
+        """Return the p-value of every linear layer, input side first."""
         from scipy.special import chdtr
 
         values = []

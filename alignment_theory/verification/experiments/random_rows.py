@@ -16,6 +16,7 @@ from alignment_theory.verification.compared import OnDigits, OnRandom
 from alignment_theory.verification.exact_laws import ExactLaw
 from alignment_theory.verification.ladder import Column, Ladder, Rung
 from alignment_theory.verification.row_sampling import RandomRows, Side, clipping_slack
+from alignment_theory.verification.shared_sampling import ConvolutionPValues
 from alignment_theory.verification.variants import Operator, Variant
 from alignment_theory.verification.verdict import Outcome
 
@@ -131,10 +132,14 @@ def _exact_variants() -> Iterator[Variant]:
     yield Variant(Operator.CONSTANT, "σ 5 % too large", changed(sigma=1.05))
     small = replace(changed(law=Uniform()), sizes={"widths": (4, 15, 3, 5)})
     tied = replace(changed(tied=True, signs=(1, -1)), sizes={"widths": (6, 6, 6, 6, 3)})
+    convolutions = ConvolutionPValues(as_dense=True)
+    sizes = {"channels": 6, "filters": 6, "size": 6}
+    shared = replace(PLAIN, sampler=convolutions, sizes=sizes)
     for hypothesis, error, check in (
         ("gaussian-weights", "one matrix in all layers", tied),
         ("gaussian-weights", "anisotropic weights", changed(law=Anisotropic(0.3))),
         ("gaussian-weights", "uniform weights", small),
+        ("gaussian-weights", "weights that a convolution shares", shared),
         ("sees-z-only", "the row with the largest weights", changed(target="heaviest row")),
     ):
         yield Variant(Operator.HYPOTHESIS, error, check, hypothesis)
