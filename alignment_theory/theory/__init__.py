@@ -8,6 +8,7 @@ from alignment_theory.theory.one_layer import ONE_LAYER
 from alignment_theory.theory.orthogonal_depth import ORTHOGONAL_LAWS
 from alignment_theory.theory.other_laws import OTHER_LAWS
 from alignment_theory.theory.parameters import Choice, Number, Parameter, Widths
+from alignment_theory.theory.pooled_filters import POOLED_CONVOLUTION
 from alignment_theory.theory.shared_weights import CONVOLUTION_LAWS
 from alignment_theory.theory.theorem import Claim, Hypothesis, Prediction, Theorem
 
@@ -20,6 +21,7 @@ CATALOGUE: dict[str, Theorem] = {
         CONVOLUTION_LAWS,
         ONE_LAYER,
         OTHER_LAWS,
+        (POOLED_CONVOLUTION,),
         DEPTH_LAWS,
         ORTHOGONAL_LAWS,
     )
