@@ -20,9 +20,10 @@ def contrast_normalised(image: ArrayLike, kernel: int = 3, padding: int = 1) -> 
 
         E R = F μ σ/√(2π) P.
 
-    v = 1 is the theorem `convolution`. Guided Backprop through one convolution and a ReLU from any
-    fixed relevance t has v = max(t, 0); from the random row of an output, whose entries are
-    N(0, τ²), ``μ = τ/√(2π)``. Through more layers v depends on the filters, and nothing is proved.
+    v = 1 is the theorem `convolution`. Guided Backprop through one convolution and a ReLU, from a
+    relevance t at the top that does not depend on the filters, has v = max(t, 0): μ = 1 from ones,
+    and ``μ = τ/√(2π)`` from the random row of an output, whose entries are N(0, τ²). Through more
+    layers v depends on the filters, and nothing is proved.
 
     Parameters
     ----------
