@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Prediction,
         Theorem,
         Widths,
+        contrast_normalised,
         theorem,
     )
     from alignment_theory.verification.any_rule import verify_rule
@@ -58,6 +59,7 @@ _LATER = {
     "Prediction": "theory",
     "Theorem": "theory",
     "Widths": "theory",
+    "contrast_normalised": "theory",
     "theorem": "theory",
     "judge": "verification.own",
     "Outcome": "verification.verdict",
@@ -92,6 +94,7 @@ __all__ = [  # noqa: PLE0604
     "Widths",
     "attribute",
     "combined_weight",
+    "contrast_normalised",
     "cosine",
     "dialect",
     "digits",

@@ -91,16 +91,29 @@ def load_image(
     return np.ascontiguousarray(pixels.transpose(2, 0, 1) - centre) / scale
 
 
-def picture_of(relevance: Array) -> Array:
+def picture_of(relevance: Array, clip: float = 100.0) -> Array:
     """Return an attribution (channels, height, width) as a picture (height, width, channels).
 
-    ``1/2 + R / (2 max |R|)`` in 8 bits: grey is 0. Three channels are colours; any other number is
-    added up to one.
+    ``1/2 + R / (2 S)`` in 8 bits, cut off at 0 and 1: grey is 0. Three channels are colours; any
+    other number is added up to one. The range S is the `clip`-th percentile of |R|, the largest at
+    100; where that percentile is 0, S is the largest all the same.
+
+    Raises
+    ------
+    ValueError
+        For arrays of another number of dimensions, or a percentile outside (0, 100].
     """
+    if relevance.ndim != 3:
+        raise ValueError(
+            f"a picture shows an attribution (channels, height, width), got shape {relevance.shape}"
+        )
+    if not 0 < clip <= 100:
+        raise ValueError(f"picture_of: clip must be a percentile in (0, 100], got {clip}")
     wide = relevance.astype(np.float64)
     shown = wide if len(wide) == 3 else wide.sum(axis=0, keepdims=True)
-    largest = np.abs(shown).max()
-    share = shown / largest if largest > 0 else 0 * shown
+    sizes = np.abs(shown)
+    full = float(np.percentile(sizes, clip)) or sizes.max()
+    share = np.clip(shown / full, -1, 1) if full > 0 else 0 * shown
     return np.round(127.5 + 127.5 * share).astype(np.uint8).transpose(1, 2, 0)
 
 
@@ -118,13 +131,11 @@ def save_picture(relevance: Array, path: str | os.PathLike[str]) -> None:
 
     if Path(path).suffix != ".png":
         raise ValueError(f"expected a name that ends in .png, got {path}")
-    if relevance.ndim != 3:
-        raise ValueError(
-            f"{path}: a picture shows an attribution (channels, height, width), got shape "
-            f"{relevance.shape}"
-        )
+    try:
+        picture = picture_of(relevance)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     buffer = io.BytesIO()
-    picture = picture_of(relevance)
     Image.fromarray(picture if picture.shape[2] == 3 else picture[:, :, 0]).save(buffer, "PNG")
     write_atomically(Path(path), buffer.getvalue())
 

@@ -1,6 +1,7 @@
 """The theorems: statements, hypotheses, formulas and predictions. Nothing here runs a network."""
 
 from alignment_theory.theory.bounds import BOUNDS
+from alignment_theory.theory.contrast import contrast_normalised
 from alignment_theory.theory.depth_laws import DEPTH_LAWS
 from alignment_theory.theory.identities import IDENTITIES
 from alignment_theory.theory.laws import LAW_THEOREMS
@@ -46,5 +47,6 @@ __all__ = [
     "Prediction",
     "Theorem",
     "Widths",
+    "contrast_normalised",
     "theorem",
 ]

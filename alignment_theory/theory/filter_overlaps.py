@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from alignment_theory.arrays import Array
+from alignment_theory.theory.contrast import contrast_normalised
 
 _TINY = 1e-300
 
@@ -51,11 +52,9 @@ def mean_image(image: Array, k: int, coefficients: str) -> Array:
     The first for c = 1 on active ("active"), the second for c = a ("cascade"). Overlaps are k²
     inside and fewer near the border. A patch that is all 0 adds nothing.
     """
-    patches = _patches(image, k)
     if coefficients == "cascade":
-        return _lay(patches / 2, len(image))
-    norms = np.sqrt((patches**2).sum(axis=(2, 3), keepdims=True))
-    return _lay(patches / np.maximum(norms, _TINY) / np.sqrt(2 * np.pi), len(image))
+        return _lay(_patches(image, k) / 2, len(image))
+    return contrast_normalised(image[np.newaxis], k, padding=0)[0] / np.sqrt(2 * np.pi)
 
 
 def _weights(square: Array, coefficients: str) -> tuple[Array, Array, Array]:

@@ -120,3 +120,14 @@ def test_pictures_need_images_and_a_name(tmp_path):
         save_picture(np.ones((1, 2, 2)), "out.gif")
     with pytest.raises(ValueError, match=r"got shape \(2,\)"):
         save_picture(np.ones(2), tmp_path / "out.png")
+
+
+def test_the_range_is_a_percentile_where_asked():
+    """Of 1, 2, 3, 4 and 21 the 75th percentile is 4."""
+    relevance = np.array([[[1, -2, 3, -4, 21]]])
+    assert picture_of(relevance, 75)[0, :, 0].tolist() == [159, 64, 223, 0, 255]
+    sparse = np.array([[[0, 0, 0, 0, -2]]])
+    assert picture_of(sparse, 50)[0, :, 0].tolist() == [128, 128, 128, 128, 0]
+    for clip in (0, -1, 101, np.nan):
+        with pytest.raises(ValueError, match=r"clip must be a percentile in \(0, 100\]"):
+            picture_of(relevance, clip)
