@@ -2,6 +2,7 @@
 
 from alignment_theory.theory.bounds import BOUNDS
 from alignment_theory.theory.contrast import contrast_normalised
+from alignment_theory.theory.convolution_depth import CONVOLUTION_DEPTH
 from alignment_theory.theory.depth_laws import DEPTH_LAWS
 from alignment_theory.theory.identities import IDENTITIES
 from alignment_theory.theory.laws import LAW_THEOREMS
@@ -22,7 +23,7 @@ CATALOGUE: dict[str, Theorem] = {
         CONVOLUTION_LAWS,
         ONE_LAYER,
         OTHER_LAWS,
-        (POOLED_CONVOLUTION,),
+        (POOLED_CONVOLUTION, CONVOLUTION_DEPTH),
         DEPTH_LAWS,
         ORTHOGONAL_LAWS,
     )

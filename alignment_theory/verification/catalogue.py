@@ -3,6 +3,7 @@
 from alignment_theory.verification.checks import Check
 from alignment_theory.verification.experiments import (
     bounds,
+    convolution_depth,
     depth,
     depth_limits,
     identities,
@@ -25,6 +26,7 @@ FAMILIES = (
     one_layer,
     other_laws,
     pooled_filters,
+    convolution_depth,
     depth,
     depth_limits,
     orthogonal_depth,
