@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alignment_theory.layers import Linear
+from alignment_theory.layers import Linear, Weighted
 from alignment_theory.rules.base import Method, Rule
 from alignment_theory.rules.composite import (
     Composite,
@@ -60,8 +60,10 @@ def _zennit(rule: _Named, bias: Bias = Bias.MODIFIED, *, block_dead: bool = Fals
 class ZennitComposite(Composite):
     """One of our composites with every rule in zennit's dialect.
 
-    Which layer gets which rule is ours; `bias` and `block_dead` are those of every rule (False:
-    zennit's ``Pass`` at the ReLUs, True: no rule there, which is the gradient).
+    Dense layers and convolutions get the rule that ours gives them; average poolings, sums and
+    batch normalisations zennit's ``Norm``, which is ε with 1e-6 (zennit passes relevance through a
+    batch normalisation unless it is merged). `bias` and `block_dead` are those of every rule
+    (False: zennit's ``Pass`` at the ReLUs, True: no rule there, which is the gradient).
     """
 
     composite: Composite
@@ -75,7 +77,8 @@ class ZennitComposite(Composite):
 
     def rule_for(self, layer: Linear, *, first: bool) -> Rule:
         """Return zennit's variant of the rule that our composite gives the layer."""
-        rule = self.composite.rule_for(layer, first=first)
+        weighted = isinstance(layer, Weighted)
+        rule = self.composite.rule_for(layer, first=first) if weighted else Epsilon(1e-6)
         assert isinstance(rule, _Named)
         return _zennit(rule, Bias(self.bias), block_dead=self.block_dead)
 

@@ -6,6 +6,7 @@ from functools import cache
 from importlib.util import find_spec
 from types import SimpleNamespace
 
+import convolutional_cases
 import numpy as np
 import ours
 import pytest
@@ -130,6 +131,37 @@ def test_composites_on_convolutions_and_dense_layers(composite, name, seed):
     mine = ours.attribution_of(record, description, method, mixed)
     found = ours.relevances_of(record, description, mine)
     assert (ours.relative_errors(found, theirs) <= ours.RELATIVE).all()
+
+
+@cache
+def convolutional(shift):
+    """Return what the installed libraries compute on convolutional networks."""
+    peers()
+    import generate_convolutional
+
+    return generate_convolutional.records(shift)
+
+
+def test_the_installed_libraries_reproduce_the_convolutional_records():
+    kept, again = convolutional_cases.RECORDS, convolutional(0)
+    assert set(again) == set(kept.files)
+    for key in kept.files:
+        if not key.endswith("/onnx"):
+            assert (convolutional_cases.errors(again[key], kept[key]) <= ours.RELATIVE).all(), key
+
+
+@pytest.mark.parametrize("shift", FRESH)
+def test_equals_the_libraries_on_fresh_convolutional_networks(shift):
+    records = convolutional(shift)
+    keys = [key for key in records if key.count("/") == 2]
+    assert keys == convolutional_cases.METHODS
+    wrong = {}
+    for key in keys:
+        found = convolutional_cases.relevance_of(key, records=records)
+        error = convolutional_cases.errors(found, records[key]).max()
+        if not error <= ours.RELATIVE:
+            wrong[key] = error
+    assert not wrong
 
 
 def settings():
