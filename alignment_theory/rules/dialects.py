@@ -153,7 +153,8 @@ DIALECTS: dict[tuple[str, str], Dialect] = {
     ("captum", "GuidedBackprop"): Dialect(GuidedBackprop, _SAME),
     ("captum", "Deconvnet"): Dialect(Deconvnet, "the same; called Deconvolution"),
     ("captum", "DeepLift"): Dialect(
-        lambda baseline=0.0: DeepLift(baseline, 1e-10), "the same: tolerance 1e-10"
+        lambda baseline=0.0: DeepLift(baseline, 1e-10),
+        "the same, tolerance 1e-10, but at a max pooling that does not follow a ReLU",
     ),
     ("captum", "IntegratedGradients"): Dialect(
         lambda baseline=0.0, steps=50, quadrature="gauss": IntegratedGradients(
