@@ -232,11 +232,12 @@ DIALECTS: dict[tuple[str, str], Dialect] = {
     ),
     ("rectgrad", "RectGrad"): Dialect(
         RectGrad.reference_code,
-        "no floor at 0, nearest order statistic, times input; padding_trick=True on images",
+        "no floor at 0, nearest order statistic (of two the larger), times input; on images "
+        "padding_trick=True, the same for 3 x 3 windows",
     ),
     ("rectgrad", "RectGradMod"): Dialect(
         lambda q=98.0: RectGrad(q, "nearest", floor=False, times_input=True, magnitude=True),
-        "thresholds the size of a ∘ g",
+        "thresholds the size of a ∘ g; its exception for ops named Logits is not ours",
     ),
     ("rectgrad", "RectGradPRR"): Dialect(
         lambda q=98.0: replace(RectGrad.reference_code(q), pooling=Pooling.PROPORTIONAL),

@@ -2,7 +2,7 @@
 
 The libraries are not needed to run the tests, only to record again (see `generate.py`)::
 
-    pip install onnx onnxscript
+    pip install onnx
     python tests/peers/generate_convolutional.py [where/to/write.npz]
 
 For each network NAME the file has ``NAME/onnx`` (the bytes that torch exports), ``NAME/input``,
