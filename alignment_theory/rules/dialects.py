@@ -3,14 +3,16 @@
 The same name means different formulas in different libraries. Ours are the definitions in
 `alignment_theory.rules`; `dialect("zennit", "ZPlus")` returns the rule with the settings that make
 it equal to that library's, and `DIALECTS` says in words how it differs. Entries go by our names;
-where a library uses another one, the difference says so.
+where a library uses another one, the difference says so. zennit and captum were run; the others
+were read: innvestigate 2.1, RelevancePropagation.jl ("rpjl"), RectGrad's code of 2019, its port in
+"When Explanations Lie" ("wel"), TorchRay.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from alignment_theory.layers import Linear
+from alignment_theory.layers import Linear, Weighted
 from alignment_theory.rules.base import Method, Rule
 from alignment_theory.rules.composite import (
     Composite,
@@ -26,7 +28,7 @@ from alignment_theory.rules.gates import (
     InputTimesGradient,
 )
 from alignment_theory.rules.input_layer import Flat, WSquare, ZBox
-from alignment_theory.rules.lrp import Bias, LinearRule, Stabiliser
+from alignment_theory.rules.lrp import Bias, LinearRule, Pooling, Stabiliser
 from alignment_theory.rules.rectgrad import RectGrad
 from alignment_theory.rules.reference import DeepLift, IntegratedGradients
 from alignment_theory.rules.relevance import AlphaBeta, Epsilon, Gamma, ZPlus
@@ -60,8 +62,10 @@ def _zennit(rule: _Named, bias: Bias = Bias.MODIFIED, *, block_dead: bool = Fals
 class ZennitComposite(Composite):
     """One of our composites with every rule in zennit's dialect.
 
-    Which layer gets which rule is ours; `bias` and `block_dead` are those of every rule (False:
-    zennit's ``Pass`` at the ReLUs, True: no rule there, which is the gradient).
+    Dense layers and convolutions get the rule that ours gives them; average poolings, sums and
+    batch normalisations zennit's ``Norm``, which is ε with 1e-6 (zennit passes relevance through a
+    batch normalisation unless it is merged). `bias` and `block_dead` are those of every rule
+    (False: zennit's ``Pass`` at the ReLUs, True: no rule there, which is the gradient).
     """
 
     composite: Composite
@@ -75,12 +79,19 @@ class ZennitComposite(Composite):
 
     def rule_for(self, layer: Linear, *, first: bool) -> Rule:
         """Return zennit's variant of the rule that our composite gives the layer."""
-        rule = self.composite.rule_for(layer, first=first)
+        weighted = isinstance(layer, Weighted)
+        rule = self.composite.rule_for(layer, first=first) if weighted else Epsilon(1e-6)
         assert isinstance(rule, _Named)
         return _zennit(rule, Bias(self.bias), block_dead=self.block_dead)
 
 
+def _exact_zeros(rule: ZPlus | WSquare | Flat | ZBox) -> LinearRule:
+    """Return a rule with innvestigate's division: 1e-7 where a denominator is exactly 0."""
+    return replace(rule, epsilon=1e-7, stabiliser=Stabiliser.EXACT_ZEROS, block_dead=False)
+
+
 _SAME = "the same"
+_EXACT_ZEROS = "only exact zeros are stabilised"
 _RULES_OF_ZENNIT = "every rule in zennit's dialect (denominators + 1e-6, biases count)"
 
 DIALECTS: dict[tuple[str, str], Dialect] = {
@@ -150,7 +161,8 @@ DIALECTS: dict[tuple[str, str], Dialect] = {
     ("captum", "GuidedBackprop"): Dialect(GuidedBackprop, _SAME),
     ("captum", "Deconvnet"): Dialect(Deconvnet, "the same; called Deconvolution"),
     ("captum", "DeepLift"): Dialect(
-        lambda baseline=0.0: DeepLift(baseline, 1e-10), "the same: tolerance 1e-10"
+        lambda baseline=0.0: DeepLift(baseline, 1e-10),
+        "the same, tolerance 1e-10, but at a max pooling that does not follow a ReLU",
     ),
     ("captum", "IntegratedGradients"): Dialect(
         lambda baseline=0.0, steps=50, quadrature="gauss": IntegratedGradients(
@@ -169,6 +181,10 @@ DIALECTS: dict[tuple[str, str], Dialect] = {
         lambda bias=Bias.PLAIN: ZPlus(1e-9, bias, split_input=False, block_dead=False),
         "called Alpha1_Beta0: the whole signed bias in the denominator, inputs are not split",
     ),
+    ("innvestigate", "LRP0"): Dialect(
+        lambda: Epsilon(1e-7, stabiliser=Stabiliser.EXACT_ZEROS, block_dead=False),
+        "called lrp.z; only exact zeros are stabilised",
+    ),
     ("innvestigate", "Epsilon"): Dialect(
         lambda epsilon=1e-7: Epsilon(epsilon, block_dead=False), "ε = 1e-7"
     ),
@@ -178,20 +194,54 @@ DIALECTS: dict[tuple[str, str], Dialect] = {
         ),
         "the whole bias in both denominators; only exact zeros are stabilised",
     ),
-    ("innvestigate", "ZPlus"): Dialect(
-        lambda: ZPlus(1e-7, stabiliser=Stabiliser.EXACT_ZEROS, block_dead=False),
-        "only exact zeros are stabilised",
+    ("innvestigate", "ZPlus"): Dialect(lambda: _exact_zeros(ZPlus()), _EXACT_ZEROS),
+    ("innvestigate", "WSquare"): Dialect(lambda: _exact_zeros(WSquare()), _EXACT_ZEROS),
+    ("innvestigate", "Flat"): Dialect(lambda: _exact_zeros(Flat()), _EXACT_ZEROS),
+    ("innvestigate", "ZBox"): Dialect(
+        lambda low=-1.0, high=1.0: _exact_zeros(ZBox(low, high)),
+        f"called BoundedRule, the box is [-1, 1]; {_EXACT_ZEROS}",
     ),
-    ("innvestigate", "WSquare"): Dialect(
-        lambda: WSquare(1e-7, stabiliser=Stabiliser.EXACT_ZEROS, block_dead=False),
-        "only exact zeros are stabilised",
+    ("rpjl", "Epsilon"): Dialect(lambda epsilon=1e-6: Epsilon(epsilon, block_dead=False), _SAME),
+    ("rpjl", "Gamma"): Dialect(
+        lambda gamma=0.25, generalised=False: replace(
+            Gamma(gamma, generalised), epsilon=1e-9, block_dead=False
+        ),
+        "denominators + 1e-9",
+    ),
+    ("rpjl", "ZPlus"): Dialect(
+        lambda: ZPlus(1e-9, Bias.MODIFIED, block_dead=False),
+        "b⁺ in the denominator, denominators + 1e-9",
+    ),
+    ("rpjl", "AlphaBeta"): Dialect(
+        lambda alpha=2.0, beta=1.0: AlphaBeta(alpha, beta, 1e-9, Bias.MODIFIED, block_dead=False),
+        "b⁺ and b⁻ in the denominators, denominators + 1e-9",
+    ),
+    ("rpjl", "WSquare"): Dialect(lambda: WSquare(1e-9, block_dead=False), "denominators + 1e-9"),
+    ("rpjl", "Flat"): Dialect(lambda: Flat(1e-9, block_dead=False), "denominators + 1e-9"),
+    ("rpjl", "ZBox"): Dialect(
+        lambda low, high: ZBox(low, high, 1e-9, block_dead=False), "denominators + 1e-9"
+    ),
+    ("torchray", "ExcitationBackprop"): Dialect(
+        lambda: ZPlus(1e-20, stabiliser=Stabiliser.ADD, split_input=False),
+        "denominators + 1e-20 (unsigned); inputs are not split; the seed is 1",
+    ),
+    ("wel", "RectGrad"): Dialect(
+        lambda q=98.0: RectGrad(q, "nearest"),
+        "nearest order statistic; τ may be negative, but dead units stay closed: ours is equal "
+        "where τ >= 0",
     ),
     ("rectgrad", "RectGrad"): Dialect(
-        RectGrad.reference_code, "no floor at 0, nearest order statistic, times input"
+        RectGrad.reference_code,
+        "no floor at 0, nearest order statistic (of two the larger), times input; on images "
+        "padding_trick=True, the same for 3 x 3 windows",
     ),
     ("rectgrad", "RectGradMod"): Dialect(
         lambda q=98.0: RectGrad(q, "nearest", floor=False, times_input=True, magnitude=True),
-        "thresholds |a ∘ g|",
+        "thresholds the size of a ∘ g; its exception for ops named Logits is not ours",
+    ),
+    ("rectgrad", "RectGradPRR"): Dialect(
+        lambda q=98.0: replace(RectGrad.reference_code(q), pooling=Pooling.PROPORTIONAL),
+        "as RectGrad; max poolings are crossed in proportion",
     ),
     ("rectgrad", "RectGradConst"): Dialect(
         lambda threshold=0.0: RectGrad(floor=False, times_input=True, threshold=threshold),

@@ -36,7 +36,7 @@ class RectGrad(SignalRule):
         Percentile in [0, 100], taken per sample over all units of the layer.
     interpolation : {"linear", "lower", "higher", "nearest", "midpoint"}
         Between the two order statistics around ``(units - 1) q / 100``. "nearest" rounds a tie to
-        the even one, as NumPy does.
+        the even one, as NumPy does; TensorFlow, which the reference code uses, counts from the top.
     ties : {"exclude", "include"}
         Whether ``a ∘ g`` equal to τ passes: strict > (the paper) or >=. Units with ``a ∘ g = 0``
         do not pass where τ is floored at 0, whatever this says.
@@ -54,8 +54,9 @@ class RectGrad(SignalRule):
         the average pooling of these windows; what that changes of ``Σ a ∘ g`` the ledger names
         "pooling".
     padding_trick : bool
-        Whether the signal is set to 0 where a convolution's window reaches into the padding, as in
-        the reference code; the ledger names it "padding".
+        Whether the signal is set to 0 where a convolution's window reaches into the padding; the
+        ledger names it "padding". The reference code sets the outermost pixels to 0, which is the
+        same for windows of 3 x 3 at stride 1.
 
     Raises
     ------

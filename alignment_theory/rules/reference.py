@@ -36,8 +36,9 @@ class DeepLift(Method):
     """DeepLIFT, rescale rule: at a switch ``Δa / Δz`` against a reference run, then times ``Δx``.
 
     Where ``|Δz|`` is below `tolerance` the gate is the forward mask (the gradient). A max pooling
-    is crossed to the winner of the explained run, as in captum, so that with one the attributions
-    need not add up to the difference of the outputs.
+    is crossed to the winner of the explained run, so that with one the attributions need not add up
+    to the difference of the outputs. captum does so where the pooling follows a ReLU; elsewhere it
+    shares the difference out between the winners of both runs.
 
     Parameters
     ----------

@@ -1,50 +1,19 @@
 """Ours equals the installed zennit and captum, on the stored networks and on fresh ones."""
 
 import inspect
-import warnings
 from functools import cache
-from importlib.util import find_spec
-from types import SimpleNamespace
 
+import convolutional_cases
 import numpy as np
 import ours
 import pytest
+from installed import peers
 
 from alignment_theory import BetaSmooth, dialect
 
 pytestmark = pytest.mark.peers
 
-INSTALL = "python -m pip install -e '.[peers]'"
 FRESH = (1000, 2000)
-
-
-@cache
-def peers():
-    """Return the recording modules; a missing library is a failure, never a skip."""
-    missing = [name for name in ("torch", "zennit", "captum") if find_spec(name) is None]
-    if missing:
-        pytest.fail(
-            f"{', '.join(missing)} not installed; run in the repository: {INSTALL}", pytrace=False
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import generate
-        import torch
-
-        generate.stub_torchvision()
-        import captum.attr
-        import zennit.attribution
-        import zennit.composites
-        import zennit.rules
-        import zennit_cases
-        from captum.attr._utils import lrp_rules
-        from peer_networks import peer_networks
-    torch.set_num_threads(1)
-    return SimpleNamespace(
-        **{"generate": generate, "zennit_cases": zennit_cases, "networks": cache(peer_networks)},
-        **{"zr": zennit.rules, "zc": zennit.composites, "za": zennit.attribution},
-        **{"lrp": lrp_rules, "ca": captum.attr},
-    )
 
 
 @cache
@@ -130,6 +99,37 @@ def test_composites_on_convolutions_and_dense_layers(composite, name, seed):
     mine = ours.attribution_of(record, description, method, mixed)
     found = ours.relevances_of(record, description, mine)
     assert (ours.relative_errors(found, theirs) <= ours.RELATIVE).all()
+
+
+@cache
+def convolutional(shift):
+    """Return what the installed libraries compute on convolutional networks."""
+    peers()
+    import generate_convolutional
+
+    return generate_convolutional.records(shift)
+
+
+def test_the_installed_libraries_reproduce_the_convolutional_records():
+    kept, again = convolutional_cases.RECORDS, convolutional(0)
+    assert set(again) == set(kept.files)
+    for key in kept.files:
+        if not key.endswith("/onnx"):
+            assert (convolutional_cases.errors(again[key], kept[key]) <= ours.RELATIVE).all(), key
+
+
+@pytest.mark.parametrize("shift", FRESH)
+def test_equals_the_libraries_on_fresh_convolutional_networks(shift):
+    records = convolutional(shift)
+    keys = [key for key in records if key.count("/") == 2]
+    assert keys == convolutional_cases.METHODS
+    wrong = {}
+    for key in keys:
+        found = convolutional_cases.relevance_of(key, records=records)
+        error = convolutional_cases.errors(found, records[key]).max()
+        if not error <= ours.RELATIVE:
+            wrong[key] = error
+    assert not wrong
 
 
 def settings():
