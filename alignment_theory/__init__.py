@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from alignment_theory.alignment import Measured, cosine
 from alignment_theory.attribution import Attribution, attribute
+from alignment_theory.convergence import Convergence, convergence
 from alignment_theory.explicit import combined_weight, layer_matrix
 from alignment_theory.layers import *  # noqa: F403
 from alignment_theory.layers import __all__ as _layers
@@ -78,6 +79,7 @@ __all__ = [  # noqa: PLE0604
     "Attribution",
     "Choice",
     "Claim",
+    "Convergence",
     "Hypothesis",
     "Ledger",
     "Measured",
@@ -92,6 +94,7 @@ __all__ = [  # noqa: PLE0604
     "Widths",
     "attribute",
     "combined_weight",
+    "convergence",
     "cosine",
     "dialect",
     "digits",

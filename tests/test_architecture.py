@@ -18,7 +18,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # Imports run one way: a part imports only parts of its own row and of those before it.
 ROWS = [
     {"arrays", "sources"},
-    {"alignment"},
+    {"alignment", "convergence"},
     {"kernels"},
     {"layers"},
     {"network", "trace"},
