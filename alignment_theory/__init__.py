@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         save,
         train,
     )
+    from alignment_theory.similarity import Similarity
     from alignment_theory.theory import (
         CATALOGUE,
         Choice,
@@ -60,6 +61,7 @@ _LATER = {
     "Theorem": "theory",
     "Widths": "theory",
     "theorem": "theory",
+    "Similarity": "similarity",
     "judge": "verification.own",
     "Outcome": "verification.verdict",
     "Verdict": "verification.verdict",
@@ -87,6 +89,7 @@ __all__ = [  # noqa: PLE0604
     "Number",
     "Outcome",
     "Prediction",
+    "Similarity",
     "Site",
     "Theorem",
     "Trace",
