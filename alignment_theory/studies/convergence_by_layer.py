@@ -50,7 +50,12 @@ def run(
 
     Measured at the input of every layer below the start that is no switch, outside residuals. The
     images are the unit of independence: intervals are exact ones for the median over images of
-    each image's median (order statistics), at 95 %; NaN for fewer than 6 images.
+    each image's median (order statistics), at 95 %; NaN for fewer than 6 images. An image's median
+    is one of few pairs that share starts, and need not have the law's median as its own (off by
+    6 % in simulations with five starts); what judges the law exactly is `rank`.
+
+    Rounding on the way turns directions by some 1e-7 in float32 and 1e-16 in float64: on VGG16, z⁺
+    in both agrees to 0.1 % where ``1 - |cos|`` is 1e-9, and to 10 % where it is 1e-14.
 
     Parameters
     ----------
@@ -82,8 +87,9 @@ def run(
     Raises
     ------
     ValueError
-        For positions and numbers out of range, a single image without its batch axis, and what
-        `Network.forward` and `attribute` refuse.
+        For positions and numbers out of range, a single image without its batch axis, relevance
+        that sinks to where the element type loses digits, and what `Network.forward` and
+        `attribute` refuse.
     """
     import pandas as pd
 
@@ -143,7 +149,21 @@ def _measured(
             axis=1,
         ).astype(trace.dtype)
         passes = [attribute(trace, rule=rule, seed=one).batched for one in starts]
+        _require_digits(passes, positions)
         yield {k: convergence(np.stack([one[k] for one in passes])) for k in positions}
+
+
+def _require_digits(passes: Sequence[tuple[Array, ...]], positions: Sequence[int]) -> None:
+    """Raise ValueError where all that arrives of a start is near the smallest normal number."""
+    for position in positions:
+        flat = np.stack([one[position].reshape(len(one[position]), -1) for one in passes])
+        peaks = np.abs(flat).max(axis=-1)
+        limits = np.finfo(flat.dtype)
+        if ((peaks > 0) & (peaks < limits.tiny / limits.eps)).any():
+            raise ValueError(
+                f"position {position}: the relevance has sunk to {peaks[peaks > 0].min():.1e} in "
+                f"{flat.dtype}, where it loses digits; compute in float64, or scale the network"
+            )
 
 
 def _obstacle(network: Network, images: Array, rule: Method, seed: int) -> str:

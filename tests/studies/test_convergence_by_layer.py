@@ -197,6 +197,53 @@ def test_locations_that_nothing_reaches_are_counted():
     assert np.isnan(at_pooling["low"])  # four images cannot give an interval at 95 %
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_rounding_leaves_of_rank_one(dtype):
+    """Below a layer of one unit all starts are parallel, but for rounding.
+
+    z⁺ only adds and multiplies positive numbers: each entry has a relative error of at most
+    ``N u``, u the unit of rounding and N the operations on its way, so that directions differ by
+    2 N u at most.
+    """
+    draw = rng(0)
+    shapes = [(30, 20), (30, 30), (1, 30), (8, 1)]
+    network = Network.mlp([draw.uniform(0.1, 1, shape) for shape in shapes]).astype(dtype)
+    images = draw.uniform(size=(6, 20)).astype(dtype)
+    table = run(network, images, rule=ZPlus(), seed=0, predicted_images=0)
+    operations = 2 * (20 + 30 + 30 + 30 + 1 + 1) + 24
+    below = table[table["layer"] <= 4]
+    assert len(below) == 3 and (below["channels"] > 1).all()
+    limit = (2 * operations * np.finfo(dtype).eps / 2) ** 2 / 2
+    assert (1 - below["p0"]).max() <= max(limit, 2.0**-53)
+    assert (below["divergence"] <= limit).all()
+    assert limit < (1e-9 if dtype == np.float32 else 1e-26)
+
+
+def test_relevance_that_sinks_out_of_range_is_refused():
+    weights = [1e-5 * np.eye(4)] * 8
+    network = Network.mlp(weights).astype(np.float32)
+    images = np.ones((6, 4), np.float32)
+    with pytest.raises(
+        ValueError, match="position 0: the relevance has sunk to .*e-41 in float"
+    ):
+        run(network, images, rule=Gradient(), seed=0)
+    table = run(network.astype(np.float64), images, rule=Gradient(), seed=0)
+    assert table["undefined"].sum() == 0
+
+
+def test_networks_that_are_redrawn_from_0_to_1_are_of_rank_one():
+    """Xplique re-draws weights from U[0, 1): its "random" network has one direction only."""
+    images = rng(1).uniform(size=(6, 64))
+    medians = {}
+    for name, low in (("positive", 0), ("symmetric", -1)):
+        draw = rng(0)
+        weights = [draw.uniform(low, 1, (64, 64)) / 64 for _ in range(5)]
+        table = run(Network.mlp(weights), images, rule=Gradient(), seed=0, predicted_images=0)
+        medians[name] = table["median"].to_numpy()
+    assert (medians["positive"][:3] > 0.999).all()
+    assert (medians["symmetric"] < 0.5).all()
+
+
 def test_the_start_may_be_too_large_for_a_prediction(monkeypatch):
     monkeypatch.setattr("alignment_theory.studies.convergence_by_layer.LARGEST_START", 9)
     network, images = convolutional()
