@@ -223,9 +223,7 @@ def test_relevance_that_sinks_out_of_range_is_refused():
     weights = [1e-5 * np.eye(4)] * 8
     network = Network.mlp(weights).astype(np.float32)
     images = np.ones((6, 4), np.float32)
-    with pytest.raises(
-        ValueError, match="position 0: the relevance has sunk to .*e-41 in float"
-    ):
+    with pytest.raises(ValueError, match="position 0: the relevance has sunk to .*e-41 in float"):
         run(network, images, rule=Gradient(), seed=0)
     table = run(network.astype(np.float64), images, rule=Gradient(), seed=0)
     assert table["undefined"].sum() == 0
