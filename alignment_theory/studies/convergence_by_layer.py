@@ -82,7 +82,9 @@ def run(
         exact law (over `predicted_images`); rank_one, the median over locations of 2 (σ_2/σ_1)²;
         rest and birkhoff, medians of Σ_{i>1} (σ_i/σ_1)² and of its bound; rank, rank_low and
         rank_high: the mean rank of measured pairs among draws of the law, 1/2 where it is right,
-        with a betting interval at 95 %; note, why nothing is predicted.
+        with a betting interval at 95 %, each by itself (of 20 rows one may miss by chance; the
+        interval holds at every number of pairs at once, so it need not hold the last mean); note,
+        why nothing is predicted.
 
     Raises
     ------
