@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from alignment_theory.alignment import Measured, cosine
 from alignment_theory.attribution import Attribution, attribute
+from alignment_theory.convergence import Convergence, convergence
 from alignment_theory.explicit import combined_weight, layer_matrix
 from alignment_theory.layers import *  # noqa: F403
 from alignment_theory.layers import __all__ as _layers
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         save,
         train,
     )
+    from alignment_theory.similarity import Similarity
     from alignment_theory.theory import (
         CATALOGUE,
         Choice,
@@ -61,6 +63,7 @@ _LATER = {
     "Widths": "theory",
     "contrast_normalised": "theory",
     "theorem": "theory",
+    "Similarity": "similarity",
     "judge": "verification.own",
     "Outcome": "verification.verdict",
     "Verdict": "verification.verdict",
@@ -80,6 +83,7 @@ __all__ = [  # noqa: PLE0604
     "Attribution",
     "Choice",
     "Claim",
+    "Convergence",
     "Hypothesis",
     "Ledger",
     "Measured",
@@ -87,6 +91,7 @@ __all__ = [  # noqa: PLE0604
     "Number",
     "Outcome",
     "Prediction",
+    "Similarity",
     "Site",
     "Theorem",
     "Trace",
@@ -95,6 +100,7 @@ __all__ = [  # noqa: PLE0604
     "attribute",
     "combined_weight",
     "contrast_normalised",
+    "convergence",
     "cosine",
     "dialect",
     "digits",

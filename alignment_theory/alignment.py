@@ -65,8 +65,8 @@ def cosine(
         )
     if left.ndim < 2 or left.size == 0:
         raise ValueError(f"cosine: expected a batch (samples, ...), got shape {left.shape}")
-    a, zero_a = _directions(left)
-    b, zero_b = _directions(right)
+    a, zero_a = directions(left)
+    b, zero_b = directions(right)
     values = np.clip((a * b).sum(axis=1), -1, 1)
     reasons = np.select(
         [zero_a & zero_b, zero_a, zero_b],
@@ -76,7 +76,8 @@ def cosine(
     return Measured(np.where(reasons == "", values, np.nan), reasons.astype(object))
 
 
-def _directions(batch: Array) -> tuple[Array, Array]:
+def directions(batch: Array) -> tuple[Array, Array]:
+    """Return the unit vector of each sample, flat and in float64, and which samples are all 0."""
     flat = batch.reshape(len(batch), -1)
     peak = np.abs(flat).max(axis=1, keepdims=True)
     zero = (peak == 0).ravel()

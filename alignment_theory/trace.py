@@ -149,6 +149,24 @@ class Trace:
         bias = np.zeros((self.batch_size, size), dtype=self.dtype)
         return _pieces(self.sites[bottom:top], product, bias)
 
+    def until(self, position: int) -> "Trace":
+        """Return the same run of the layers below a position, as a trace of that network.
+
+        With it a backward pass starts there: ``attribute(trace.until(k), rule=..., seed=r)`` hands
+        down relevance r that arrives at position k.
+
+        Raises
+        ------
+        ValueError
+            For a position below the first layer or above the last.
+        """
+        if not 1 <= position <= len(self.sites):
+            raise ValueError(
+                f"until: expected a position from 1 to {len(self.sites)}, got {position}"
+            )
+        network = type(self.network)(self.network.layers[:position], self.network.input_shape)
+        return Trace(network, self.sites[:position], self.single)
+
     def positions(self, top: int | None, bottom: int) -> tuple[int, int]:
         """Return a checked (top, bottom) pair; top None is the output."""
         last = len(self.sites)

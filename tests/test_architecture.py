@@ -18,7 +18,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # Imports run one way: a part imports only parts of its own row and of those before it.
 ROWS = [
     {"arrays", "sources"},
-    {"alignment"},
+    {"alignment", "convergence"},
     {"kernels"},
     {"layers"},
     {"network", "trace"},
@@ -29,7 +29,7 @@ ENGINE = set().union(*ROWS)
 NEVER_IN_ENGINE = {"sympy", "pandas", "matplotlib", "hypothesis", "sklearn", "scipy"}
 NOT_AT_IMPORT = {
     *("numba", "sympy", "pandas", "matplotlib", "scipy", "hypothesis", "sklearn", "rich"),
-    *("safetensors", "typer", "torch", "zennit", "captum", "onnx", "PIL"),
+    *("safetensors", "typer", "torch", "zennit", "captum", "onnx", "PIL", "skimage"),
 }
 ONLY_IN = {"hypothesis": {"testing"}, "matplotlib": {"plotting"}, "typer": {"cli"}}
 

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rule_table import NETWORKS, assert_within, network_of
 
-from alignment_theory import Dense, Flatten, Gradient, Network, Relu, attribute
+from alignment_theory import (
+    DeepTaylor,
+    Dense,
+    Flatten,
+    Gradient,
+    GuidedBackprop,
+    Network,
+    Relu,
+    ZPlus,
+    attribute,
+)
 from alignment_theory.arrays import as_array
 from alignment_theory.rounding import forward_bound
 from alignment_theory.testing.strategies import inputs, live_cases, networks, tie_cases
@@ -229,3 +239,26 @@ def test_float64_input_to_a_float32_network_is_refused_and_the_converse_is_exact
 def test_bad_positions(top, bottom):
     with pytest.raises(ValueError, match="positions: expected 0 <= bottom <= top <= 3"):
         HAND.forward([1, 2]).weight_product(top, bottom)
+
+
+@pytest.mark.parametrize("rule", [Gradient(), GuidedBackprop(), ZPlus(), DeepTaylor()])
+def test_a_pass_can_start_at_an_inner_position(rule):
+    """What arrives below a position does not depend on how it arrived there."""
+    net = Network.mlp(np.random.default_rng(0).normal(size=(4, 5, 5)))
+    trace = net.forward(np.random.default_rng(1).normal(size=(3, 5)))
+    whole = attribute(trace, rule=rule)
+    for position in range(1, 8):
+        below = trace.until(position)
+        assert below.network.layers == net.layers[:position]
+        part = attribute(below, rule=rule, seed=whole.relevances[position])
+        for one, other in zip(part.relevances, whole.relevances, strict=False):
+            np.testing.assert_array_equal(one, other)
+        assert part.rules == whole.rules[:position]
+    single = net.forward(np.ones(5)).until(2)
+    assert attribute(single, rule=rule, seed=np.ones(5)).relevance.shape == (5,)
+
+
+@pytest.mark.parametrize("position", [0, -1, 4])
+def test_until_refuses_other_positions(position):
+    with pytest.raises(ValueError, match=f"until: expected a position from 1 to 3, got {position}"):
+        HAND.forward([1, 2]).until(position)

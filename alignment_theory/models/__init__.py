@@ -6,10 +6,12 @@ from alignment_theory.models.datasets import Dataset, digits
 from alignment_theory.models.files import load, load_array, save
 from alignment_theory.models.folding import fold_batch_norm
 from alignment_theory.models.mlp import random_mlp
+from alignment_theory.models.redraw import Redraw, parameter_layers, redrawn
 from alignment_theory.models.trainer import Trained, accuracy, train
 
 __all__ = [
     "Dataset",
+    "Redraw",
     "Trained",
     "accuracy",
     "digits",
@@ -17,7 +19,9 @@ __all__ = [
     "fold_batch_norm",
     "load",
     "load_array",
+    "parameter_layers",
     "random_mlp",
+    "redrawn",
     "save",
     "small_cnn",
     "train",

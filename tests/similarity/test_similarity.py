@@ -1,0 +1,268 @@
+"""Similarities of maps: against other implementations, by hand, and where they are undefined."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from alignment_theory.similarity import (
+    ADEBAYO_CODE,
+    ADEBAYO_CODE_GREY,
+    ADEBAYO_ISSUE2,
+    COSINE,
+    HOG_SPEARMAN,
+    PEARSON,
+    PRESETS,
+    QUANTUS,
+    SPEARMAN,
+    SPEARMAN_ABS,
+    SSIM,
+    SSIM_ABS,
+    WEL,
+    WEL_SUM,
+    Similarity,
+)
+
+ids = {"ids": lambda preset: preset.name}
+
+
+def maps(seed, samples=3, channels=3, side=48):
+    """Return two batches of smooth maps that have something in common."""
+    rng = np.random.default_rng(seed)
+    common, one, other = rng.standard_normal((3, samples, channels, side, side)).cumsum(axis=-1)
+    return common + one, common + other
+
+
+def ssim_by_definition(x, y, weights, data_range):
+    """Return the mean SSIM over all windows that lie inside, window by window (Wang 2004)."""
+    size = len(weights)
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    unbias = size**2 / (size**2 - 1)
+    values = []
+    for top in range(x.shape[0] - size + 1):
+        for left in range(x.shape[1] - size + 1):
+            a, b = (m[top : top + size, left : left + size] for m in (x, y))
+            ma, mb = (weights * a).sum(), (weights * b).sum()
+            va, vb = ((weights * m * m).sum() - mean**2 for m, mean in ((a, ma), (b, mb)))
+            vab = (weights * a * b).sum() - ma * mb
+            va, vb, vab = unbias * va, unbias * vb, unbias * vab
+            values.append(
+                (2 * ma * mb + c1) * (2 * vab + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
+            )
+    return np.mean(values)
+
+
+def gaussian_weights():
+    line = np.exp(-(np.arange(-5.0, 6) ** 2) / (2 * 1.5**2))
+    return np.outer(line, line) / line.sum() ** 2
+
+
+def largest(x):
+    return x / np.abs(x).max()
+
+
+def between_swapped(x):
+    high, low = np.percentile(x, 0.5), np.percentile(x, 99.5)
+    return np.clip((x - low) / (high - low), 0, 1)
+
+
+UNIFORM = np.full((5, 5), 1 / 25)
+
+
+def wel(x, y):
+    x, y, flipped = between_swapped(x), between_swapped(y), between_swapped(-y)
+    return max(ssim_by_definition(x, other, UNIFORM, 2) for other in (y, flipped))
+
+
+def adebayo_scaled(x):
+    x = np.abs(x).sum(axis=0)
+    return np.clip((x - x.min()) / (np.percentile(x, 99) - x.min()), 0, 1)
+
+
+def gaussian(x, y, data_range):
+    return ssim_by_definition(x, y, gaussian_weights(), data_range)
+
+
+DEFINITIONS = {
+    COSINE: lambda x, y: (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()),
+    PEARSON: lambda x, y: stats.pearsonr(x.sum(0).ravel(), y.sum(0).ravel()).statistic,
+    SPEARMAN: lambda x, y: stats.spearmanr(x.sum(0).ravel(), y.sum(0).ravel()).statistic,
+    SPEARMAN_ABS: lambda x, y: (
+        stats.spearmanr(np.abs(x).sum(0).ravel(), np.abs(y).sum(0).ravel()).statistic
+    ),
+    QUANTUS: lambda x, y: stats.spearmanr(np.abs(x).ravel(), np.abs(y).ravel()).statistic,
+    SSIM: lambda x, y: gaussian(largest(x.sum(0)), largest(y.sum(0)), 2),
+    SSIM_ABS: lambda x, y: gaussian(largest(np.abs(x).sum(0)), largest(np.abs(y).sum(0)), 1),
+    ADEBAYO_CODE: lambda x, y: gaussian(adebayo_scaled(x), adebayo_scaled(y), 2),
+    ADEBAYO_CODE_GREY: lambda x, y: gaussian(
+        largest(np.abs(x).sum(0)), largest(np.abs(y).sum(0)), 2
+    ),
+    ADEBAYO_ISSUE2: lambda x, y: ssim_by_definition(
+        largest(x.sum(0)), largest(y.sum(0)), UNIFORM, 2
+    ),
+    WEL: lambda x, y: wel(np.abs(x).max(0), np.abs(y).max(0)),
+    WEL_SUM: lambda x, y: wel(x.sum(0), y.sum(0)),
+}
+
+
+@pytest.mark.parametrize("preset", DEFINITIONS, **ids)
+def test_presets_are_their_definitions(preset):
+    """Both sides cancel at most some 1e4 of 1 in variances; 1e-9 is far above their rounding."""
+    left, right = maps(0, side=16)
+    found = preset(left, right)
+    expected = [DEFINITIONS[preset](x, y) for x, y in zip(left, right, strict=True)]
+    assert found.values == pytest.approx(expected, abs=1e-9)
+    assert found.undefined == {}
+
+
+def test_every_preset_is_checked_and_named():
+    assert {preset.name for preset in PRESETS} == {
+        preset.name for preset in [*DEFINITIONS, HOG_SPEARMAN]
+    }
+    assert len({preset.name for preset in PRESETS}) == len(PRESETS)
+
+
+def test_oriented_gradients_see_orientation():
+    """Stripes are like stripes shifted and unlike stripes turned."""
+    rows = np.sin(np.arange(64) / 2)[:, np.newaxis] * np.ones((1, 1, 64, 64))
+    noise = 0.01 * np.random.default_rng(0).standard_normal((2, 1, 1, 64, 64))
+    stripes = rows + 2 + noise[0]
+    same, turned = (
+        HOG_SPEARMAN(stripes, other + noise[1]).values[0]
+        for other in (np.roll(rows, 5, axis=2) + 2, rows.swapaxes(2, 3) + 2)
+    )
+    assert same > 0.5 > 0 > turned
+
+
+@pytest.mark.parametrize("preset", PRESETS, **ids)
+def test_similarities_of_equal_scaled_and_batched_maps(preset):
+    left, right = maps(1)
+    assert preset(left, left).values == pytest.approx(np.ones(3), abs=1e-12)
+    found = preset(left, right).values
+    assert (found < 0.999).all() and (found >= -1).all()
+    np.testing.assert_allclose(preset(right, left).values, found, atol=1e-12)
+    for scale in (1e-250, 1e250):
+        scaled = preset(scale * left, right).values
+        np.testing.assert_allclose(scaled, found, atol=1e-9)
+    # a map that is 1000 times larger than its batch mates changes nothing for them
+    alone = preset(left[:1], right[:1]).values
+    mates = np.array([1, 1000, 1])[:, None, None, None]
+    np.testing.assert_allclose(preset(left * mates, right * mates).values[0], alone[0], atol=1e-12)
+    narrow = preset(left.astype(np.float32), right.astype(np.float32))
+    assert narrow.values.dtype == np.float64
+
+
+@pytest.mark.parametrize("preset", PRESETS, **ids)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_maps_that_say_nothing_are_counted_and_crash_nothing(preset, place):
+    """Quantus crashes on an all-zero attribution in sample 0 or 1."""
+    left, right = maps(2)
+    expected = preset(left, right).values
+    for value in (0.0, 2.5):
+        broken = left.copy()
+        broken[place] = value
+        found = preset(broken, right)
+        if preset is COSINE:
+            words = {"left map all zero": 1} if value == 0 else {}
+        else:
+            words = {"left map constant": 1}
+        assert found.undefined == words
+        assert np.isnan(found.values[place]) == bool(words)
+        others = np.arange(3) != place
+        np.testing.assert_array_equal(found.values[others], expected[others])
+    both = preset(broken, broken)
+    assert both.undefined == ({} if preset is COSINE else {"left map and right map constant": 1})
+
+
+def test_maps_that_scaling_makes_constant_are_undefined():
+    spike = np.zeros((1, 1, 48, 48))
+    spike[0, 0, 3, 3] = 1
+    assert WEL(spike, maps(3, 1, 1)[0]).undefined == {"left map constant": 1}
+
+
+def test_the_sign_is_free_where_the_preset_says_so():
+    left = np.random.default_rng(4).standard_normal((3, 1, 32, 32))
+    assert WEL_SUM(left, -left).values == pytest.approx(np.ones(3))
+    # not -1: means and covariances have opposite signs, and SSIM multiplies them
+    assert (np.abs(SSIM(left, -left).values) < 0.6).all()
+    assert SPEARMAN(left, -left).values == pytest.approx([-1, -1, -1])
+    assert replace(SSIM, flipped=True)(left, -left).values == pytest.approx(np.ones(3))
+
+
+def test_a_data_range_that_is_too_wide_inflates_ssim():
+    """Two independent maps of low contrast in [0, 1]: the range 2 that floats get is too kind."""
+    rng = np.random.default_rng(5)
+    left, right = (0.5 + 0.03 * rng.standard_normal((1, 1, 64, 64)) for _ in range(2))
+    plain = Similarity("plain", "ssim", "sum", data_range=1.0)
+    # values are divided by the largest magnitude of all, some 0.62, before they are compared
+    narrow, wide = (replace(plain, data_range=r)(left, right).values[0] for r in (1.0, 2.0))
+    assert wide - narrow > 0.15
+
+
+def test_flat_vectors_have_no_structure():
+    """Quantus runs SSIM on flattened vectors: a one-dimensional window over unrelated pixels."""
+    flat = np.random.default_rng(0).standard_normal((2, 64 * 64))
+    for preset in PRESETS:
+        if preset.least_side:
+            with pytest.raises(ValueError, match=rf"{preset.name}: expected images"):
+                preset(flat, flat)
+        else:
+            assert preset(flat, flat).values == pytest.approx([1, 1])
+            assert preset.fits((64,))
+
+
+def test_images_may_be_too_small():
+    assert [preset.least_side for preset in (SSIM, WEL, HOG_SPEARMAN)] == [11, 5, 48]
+    with pytest.raises(ValueError, match="ssim: expected images .* of at least 11 x 11"):
+        SSIM(np.ones((1, 3, 8, 20)), np.ones((1, 3, 8, 20)))
+    assert WEL.fits((1, 8, 8)) and not SSIM.fits((1, 8, 8)) and SSIM.fits((20, 20))
+
+
+def test_maps_without_a_channel_axis():
+    left, right = maps(6, channels=1, side=16)
+    for preset in (SSIM, WEL, WEL_SUM, SPEARMAN, SPEARMAN_ABS, ADEBAYO_CODE, QUANTUS):
+        np.testing.assert_allclose(
+            preset(left[:, 0], right[:, 0]).values, preset(left, right).values, atol=1e-12
+        )
+    flat = left.reshape(3, -1)
+    assert SPEARMAN_ABS(flat, -flat).values == pytest.approx([1, 1, 1])
+    assert SPEARMAN(flat, -flat).values == pytest.approx([-1, -1, -1])
+
+
+BAD = [
+    ({"comparison": "ssim"}, "x: SSIM needs data_range"),
+    ({"comparison": "ssim", "data_range": 0}, "x: SSIM needs data_range"),
+    ({"comparison": "ssim", "data_range": 1, "window": 4}, "x: window must be odd"),
+    ({"comparison": "kendall"}, "x: comparison: 'kendall' .* 'spearman'"),
+    ({"comparison": "cosine", "channels": "max"}, "x: channels: 'max'"),
+    ({"comparison": "cosine", "percentile": 50}, "x: percentile must be above 50"),
+]
+
+
+@pytest.mark.parametrize(("settings", "message"), BAD)
+def test_bad_settings(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Similarity("x", **settings)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "message"),
+    [
+        (np.ones((2, 3)), np.ones((3, 2)), "two batches of one shape"),
+        (np.ones(3), np.ones(3), "two batches of one shape"),
+        (np.ones((0, 3)), np.ones((0, 3)), "two batches of one shape"),
+        (np.array([[np.nan, 1]]), np.ones((1, 2)), "left maps: expected finite"),
+    ],
+)
+def test_bad_maps(left, right, message):
+    with pytest.raises(ValueError, match=message):
+        SPEARMAN(left, right)
+
+
+def test_settings_are_listed():
+    settings = WEL.settings()
+    assert (
+        settings["data_range"] == 2 and settings["window"] == 5 and settings["percentile"] == 99.5
+    )
+    assert settings["channels"] == "largest magnitude" and settings["flipped"] is True
