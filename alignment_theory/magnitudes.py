@@ -121,12 +121,6 @@ def parts_of(rule: LinearRule, site: Site) -> list[PartMagnitudes]:
     return result
 
 
-def denominator_error(rule: Rule, site: Site) -> Array:
-    """Return the largest relative error of a unit's denominators, (batch, above)."""
-    by = dividing(rule, site)
-    return _largest_error(site, [] if by is None else parts_of(by, site))
-
-
 def _largest_error(site: Site, parts: Sequence[PartMagnitudes]) -> Array:
     delta = np.zeros((len(site.output), prod(site.output.shape[1:])))
     for part in parts:

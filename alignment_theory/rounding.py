@@ -24,7 +24,6 @@ from alignment_theory.magnitudes import (
     OPERATIONS_PER_TERM,
     applied,
     crossing_magnitudes,
-    denominator_error,
     gamma,
     magnitude,
 )
@@ -135,16 +134,20 @@ def _closing(
                 bound = bound + _closing(rules, inner, crossed, arriving, signal)
                 arriving = magnitude(crossed.relevance)
         return bound
-    rule = rules[site.index]
-    _, below = _downward(rules, site, crossing, 0 * above, above)
-    flat = above.reshape(len(above), -1)
+    batch = len(above)
+    flat, delta = above.reshape(batch, -1), np.zeros((batch, 1))
+    if isinstance(site.layer, Linear | Selection):
+        down, delta = crossing_magnitudes(rules[site.index], site)
+        below = down(flat).reshape(site.input.shape)
+    else:
+        _, below = _downward(rules, site, crossing, 0 * above, above)
     if signal:
         above, below = above * magnitude(site.output), below * magnitude(site.input)
     sums = _per_sample(above) + _per_sample(below)
     if signal and isinstance(site.layer, Linear):
         bias = magnitude(site.layer.bias_vector(site.input)[np.newaxis])
         sums = sums + 2 * _per_sample(flat * bias)
-    conditioned = np.where(flat == 0, 0.0, denominator_error(rule, site)) * flat
+    conditioned = np.where(flat == 0, 0.0, delta) * flat
     return 2 * gamma(_terms(site), site.input.dtype) * 5 * sums + 2 * _per_sample(conditioned)
 
 
