@@ -1,16 +1,18 @@
 """Evidence for the floors under the alignment of one step: any filter, and c ∝ z."""
 
 from collections.abc import Callable, Iterator, Sequence
-from math import prod
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import attribute
-from alignment_theory.layers import Layer, Linear, Residual, Switch
+from alignment_theory.layers import Linear, Residual, Switch
 from alignment_theory.network import Network
 from alignment_theory.rules import GuidedBackprop, Method
 from alignment_theory.theory.bounds import kantorovich
+from alignment_theory.trace import Site
 from alignment_theory.verification.bounds import FILTERING, Step, filtered_steps, norms
 from alignment_theory.verification.comparisons import Comparison
 from alignment_theory.verification.passages import linear_passages
@@ -93,28 +95,26 @@ def proportional_steps(
     entries are left out.
     """
     for subject in subjects:
-        for path in _paths_to_switches(subject.network.layers):
-            if not (len(path) > 1 and isinstance(path[-2], Linear | Residual)):
+        trace = subject.network.forward(subject.inputs)
+        for site, switch in _below_switches(trace.sites):
+            if site.input[0].size * site.output[0].size > most:
                 continue
-            network = Network(path, subject.network.input_shape)
-            if prod(network.shapes[-3]) * prod(network.shapes[-2]) > most:
-                continue
-            trace = network.forward(subject.inputs)
-            seed = coefficients(trace.sites[-1].input)
-            attribution = attribute(trace, rule=rule, seed=seed)
-            passage = next(linear_passages(attribution))
-            yield Step.at(f"{subject.name}: {rule.name}", passage)
+            pair = Network([site.layer, switch], site.input.shape[1:]).forward(site.input)
+            seed = coefficients(pair.sites[-1].input)
+            passage = next(linear_passages(attribute(pair, rule=rule, seed=seed)))
+            step = Step.at("", passage)
+            label = f"{subject.name}: {rule.name}, below layer {site.index}"
+            yield replace(step, label=label)
 
 
-def _paths_to_switches(layers: Sequence[Layer]) -> Iterator[Sequence[Layer]]:
-    """Yield the layers on the way from the input to every switch, along one side of residuals."""
-    for index, layer in enumerate(layers):
-        if isinstance(layer, Switch):
-            yield layers[: index + 1]
-        elif isinstance(layer, Residual):
-            for branch in layer.branches:
-                for path in _paths_to_switches(branch):
-                    yield [*layers[:index], *path]
+def _below_switches(sites: Sequence[Site]) -> Iterator[tuple[Site, Switch]]:
+    """Yield the linear layers and sums directly below a switch, inside residuals too, with it."""
+    for site, above in pairwise(sites):
+        if isinstance(site.layer, Linear | Residual) and isinstance(above.layer, Switch):
+            yield site, above.layer
+    for site in sites:
+        for branch in site.branches:
+            yield from _below_switches(branch)
 
 
 def cascade(

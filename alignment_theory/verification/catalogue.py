@@ -3,6 +3,7 @@
 from alignment_theory.verification.checks import Check
 from alignment_theory.verification.experiments import (
     bounds,
+    convolutional,
     depth,
     depth_limits,
     identities,
@@ -18,6 +19,7 @@ from alignment_theory.verification.variants import Variant
 FAMILIES = (
     identities,
     bounds,
+    convolutional,
     random_rows,
     one_layer,
     other_laws,

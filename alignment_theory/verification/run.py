@@ -13,7 +13,7 @@ from alignment_theory.verification.pool import Job, Progress, run_jobs
 from alignment_theory.verification.subjects import Subject
 from alignment_theory.verification.verdict import Verdict
 
-EXPLAINED: dict[Architecture, int] = {"dense": 4, "cnn": 2}
+EXPLAINED: dict[Architecture, int] = {"dense": 4, "cnn": 8}
 """Test images of each digits classifier on which identities and bounds are compared."""
 
 
