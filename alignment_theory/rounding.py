@@ -14,28 +14,29 @@ Exact fractions do not round.
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from alignment_theory.arrays import EXACT, Array
 from alignment_theory.attribution import Attribution
 from alignment_theory.layers import Linear, Selection, Switch
+from alignment_theory.magnitudes import (
+    OPERATIONS_PER_TERM,
+    applied,
+    crossing_magnitudes,
+    gamma,
+    magnitude,
+)
 from alignment_theory.rules.base import Crossing, Form, Rule
-from alignment_theory.rules.lrp import LinearRule, Pooling
-from alignment_theory.rules.rectgrad import RectGrad
 from alignment_theory.trace import Site, Trace
 
-_OPERATIONS_PER_TERM = 8
-"""Roundings of one contribution besides its sum: factor, weight, share, ratio, product."""
-
-
-def gamma(terms: int, dtype: np.dtype[Any]) -> float:
-    """Return ``γ_n`` for sums of `terms` products in a float type; 0 for exact fractions."""
-    if dtype.kind == "O":
-        return 0.0
-    error = terms * float(np.finfo(dtype).eps) / 2
-    return error / (1 - error) if error < 1 else np.inf
+__all__ = [
+    "contribution_bounds",
+    "forward_bound",
+    "gamma",
+    "ledger_bounds",
+    "relevance_bounds",
+]
 
 
 def relevance_bounds(attribution: Attribution) -> tuple[Array, ...]:
@@ -62,7 +63,7 @@ def forward_bound(trace: Trace) -> Array:
     Errors are carried up: ``e_above = |W| e + γ (|W| |a| + |b|)`` through the recorded masks; both
     sides round, hence the factor 2.
     """
-    size = _magnitude(trace.sites[0].input)
+    size = magnitude(trace.sites[0].input)
     error, _ = _upward(trace.sites, 0 * size, size)
     return 2 * error
 
@@ -77,12 +78,14 @@ def _upward(sites: Sequence[Site], error: Array, total: Array) -> tuple[Array, A
             flat = sides[0][1] + sides[1][1]
             flat_error = sides[0][0] + sides[1][0] + gamma(1, dtype) * flat
         elif isinstance(site.layer, Linear):
-            weight = _magnitude(site.layer.matrix(site.input))
-            step = gamma(weight.shape[1] + _OPERATIONS_PER_TERM, dtype)
-            flat = flat @ weight.T + _magnitude(site.layer.bias_vector(site.input))
-            flat_error = flat_error @ weight.T + step * flat
+            step = gamma(flat.shape[1] + OPERATIONS_PER_TERM, dtype)
+            flat, flat_error = (
+                applied(site.layer, v).reshape(len(total), -1) for v in (total, error)
+            )
+            flat = flat + magnitude(site.layer.bias_vector(site.input))
+            flat_error = flat_error + step * flat
         elif isinstance(site.layer, Switch):
-            slopes = _magnitude(site.slopes).reshape(len(total), -1)
+            slopes = magnitude(site.slopes).reshape(len(total), -1)
             step = gamma(1, dtype) if site.layer.leak else 0.0
             flat_error = slopes * (flat_error + step * flat)
             flat = slopes * flat
@@ -94,23 +97,25 @@ def _upward(sites: Sequence[Site], error: Array, total: Array) -> tuple[Array, A
 
 
 def ledger_bounds(attribution: Attribution) -> Array:
-    """Return a bound on the rounding part of every residual of the ledger, (layers, batch)."""
+    """Return a bound on the rounding part of every residual of the ledger, (layers, batch).
+
+    A residual compares what a layer was given with what it made of that: no rounding above counts.
+    """
     ledger, trace = attribution.ledger, attribution.trace
     if trace.dtype == EXACT:
         return np.zeros(ledger.scale.shape)
     signal = attribution.method.form is Form.SIGNAL
-    _, magnitudes = _carry(attribution)
     rows = []
     for index, site in enumerate(trace.sites):
-        above = magnitudes[index + 1]
+        above = magnitude(attribution.batched[index + 1])
         bound = _closing(attribution.rules, site, attribution.crossings[index], above, signal)
-        adding = gamma(_terms(site), trace.dtype) * _magnitude(ledger.scale[index])
+        adding = gamma(_terms(site), trace.dtype) * magnitude(ledger.scale[index])
         rows.append(bound + 2 * adding)
     return np.array(rows)
 
 
 def _terms(site: Site) -> int:
-    return prod(site.input.shape[1:]) + prod(site.output.shape[1:]) + _OPERATIONS_PER_TERM
+    return prod(site.input.shape[1:]) + prod(site.output.shape[1:]) + OPERATIONS_PER_TERM
 
 
 def _closing(
@@ -123,131 +128,73 @@ def _closing(
     """
     if crossing.shared is not None:
         bound = _closing(rules, site.sum, crossing.shared, above, signal)
-        _, shared = _downward(rules, site.sum, crossing.shared, 0 * above, above)
         for k, (sites, crossings) in enumerate(zip(site.branches, crossing.branches, strict=True)):
-            arriving = shared[:, k]
+            arriving = magnitude(crossing.shared.relevance[:, k])
             for inner, crossed in reversed(list(zip(sites, crossings, strict=True))):
                 bound = bound + _closing(rules, inner, crossed, arriving, signal)
-                _, arriving = _downward(rules, inner, crossed, 0 * arriving, arriving)
+                arriving = magnitude(crossed.relevance)
         return bound
-    rule = rules[site.index]
-    _, below = _downward(rules, site, crossing, 0 * above, above)
-    flat = above.reshape(len(above), -1)
+    batch = len(above)
+    flat, delta = above.reshape(batch, -1), np.zeros((batch, 1))
+    if isinstance(site.layer, Linear | Selection):
+        down, delta = crossing_magnitudes(rules[site.index], site)
+        below = down(flat).reshape(site.input.shape)
+    else:
+        _, below = _downward(rules, site, crossing, 0 * above, above)
     if signal:
-        above, below = above * _magnitude(site.output), below * _magnitude(site.input)
+        above, below = above * magnitude(site.output), below * magnitude(site.input)
     sums = _per_sample(above) + _per_sample(below)
     if signal and isinstance(site.layer, Linear):
-        bias = _magnitude(site.layer.bias_vector(site.input)[np.newaxis])
+        bias = magnitude(site.layer.bias_vector(site.input)[np.newaxis])
         sums = sums + 2 * _per_sample(flat * bias)
-    conditioned = np.where(flat == 0, 0.0, _denominator_error(rule, site)) * flat
+    conditioned = np.where(flat == 0, 0.0, delta) * flat
     return 2 * gamma(_terms(site), site.input.dtype) * 5 * sums + 2 * _per_sample(conditioned)
 
 
 def _carry(attribution: Attribution) -> tuple[list[Array], list[Array]]:
     """Return errors and magnitudes at every position, input first."""
-    magnitude = _magnitude(attribution.top)
-    errors, magnitudes = [0 * magnitude], [magnitude]
+    size = magnitude(attribution.top)
+    errors, sizes = [0 * size], [size]
     crossed = zip(attribution.trace.sites, attribution.crossings, strict=True)
     for site, crossing in reversed(list(crossed)):
-        error, magnitude = _downward(attribution.rules, site, crossing, errors[0], magnitudes[0])
+        error, size = _downward(attribution.rules, site, crossing, errors[0], sizes[0])
         errors.insert(0, error)
-        magnitudes.insert(0, magnitude)
-    return errors, magnitudes
+        sizes.insert(0, size)
+    return errors, sizes
 
 
 def _downward(
-    rules: Sequence[Rule], site: Site, crossing: Crossing, error: Array, magnitude: Array
+    rules: Sequence[Rule], site: Site, crossing: Crossing, error: Array, size: Array
 ) -> tuple[Array, Array]:
     """Return error and magnitude below a site from those above it."""
     dtype = site.input.dtype
     if crossing.shared is not None:
-        error, magnitude = _downward(rules, site.sum, crossing.shared, error, magnitude)
+        error, size = _downward(rules, site.sum, crossing.shared, error, size)
         sides = []
         for k, (sites, crossings) in enumerate(zip(site.branches, crossing.branches, strict=True)):
-            side = error[:, k], magnitude[:, k]
+            side = error[:, k], size[:, k]
             for inner, crossed in reversed(list(zip(sites, crossings, strict=True))):
                 side = _downward(rules, inner, crossed, *side)
             sides.append(side)
         total = sides[0][1] + sides[1][1]
         return sides[0][0] + sides[1][0] + gamma(1, dtype) * total, total
-    flat_error, flat = (v.reshape(len(error), -1) for v in (error, magnitude))
+    flat_error, flat = (v.reshape(len(error), -1) for v in (error, size))
     if isinstance(site.layer, Linear | Selection):
-        matrix, delta = _magnitudes(rules[site.index], site)
-        step = gamma(flat.shape[1] + _OPERATIONS_PER_TERM, dtype)
+        down, delta = crossing_magnitudes(rules[site.index], site)
+        step = gamma(flat.shape[1] + OPERATIONS_PER_TERM, dtype)
         added = np.where(flat == 0, 0.0, step + delta) * flat
-        flat_error = _times(matrix, flat_error + added)
-        flat = _times(matrix, flat)
+        flat_error, flat = down(flat_error + added), down(flat)
     elif crossing.gates is not None:
-        opened = _magnitude(crossing.gates).reshape(len(flat), -1)
-        step = gamma(_OPERATIONS_PER_TERM, dtype)
+        opened = magnitude(crossing.gates).reshape(len(flat), -1)
+        step = gamma(OPERATIONS_PER_TERM, dtype)
         added = np.where(opened == 0, 0.0, flat_error + step * flat)
         flat_error, flat = opened * added, opened * flat
     return flat_error.reshape(site.input.shape), flat.reshape(site.input.shape)
 
 
-def _magnitudes(rule: Rule, site: Site) -> tuple[Array, Array]:
-    """Return A (batch, below, above) and the denominators' relative errors (batch, above)."""
-    batch, dividing = len(site.input), _dividing(rule, site)
-    if dividing is None:
-        linear_site = isinstance(site.layer, Linear)
-        matrix = rule.linear_matrix(site) if linear_site else rule.selection_matrix(site)
-        return _magnitude(matrix), np.zeros((batch, matrix.shape[2]))
-    matrix = np.zeros((batch, prod(site.input.shape[1:]), prod(site.output.shape[1:])))
-    for contributions, share, _ in _parts(dividing, site):
-        matrix = matrix + contributions * share[:, np.newaxis, :]
-    return matrix, _denominator_error(rule, site)
-
-
-def _dividing(rule: Rule, site: Site) -> LinearRule | None:
-    """Return the rule by whose parts relevance crosses a layer, None where nothing is divided."""
-    if isinstance(rule, RectGrad) and isinstance(site.layer, Selection):
-        rule = rule.pooling_rule
-    if not isinstance(rule, LinearRule):
-        return None
-    if isinstance(site.layer, Selection) and rule.pooling is not Pooling.WINNER:
-        return rule
-    return rule if isinstance(site.layer, Linear) else None
-
-
-def _denominator_error(rule: Rule, site: Site) -> Array:
-    flat = site.output.reshape(len(site.output), -1)
-    delta, dividing = np.zeros(flat.shape), _dividing(rule, site)
-    if dividing is not None:
-        for _, _, relative in _parts(dividing, site):
-            delta = np.maximum(delta, relative)
-    return delta
-
-
-def _parts(rule: LinearRule, site: Site) -> list[tuple[Array, Array, Array]]:
-    """Return for each part |contributions|, |share / S| and the error of S relative to S."""
-    batch, dtype = len(site.input), site.input.dtype
-    layer, parts = rule.decomposition(site)
-    result = []
-    for part in parts:
-        signed = [
-            term.factor.reshape(batch, -1)[:, :, np.newaxis]
-            * layer.matrix(site.input, term.weights).T
-            for term in part.terms
-        ]
-        total = sum(term.sum(axis=1) for term in signed) + part.bias
-        divisor = _magnitude(rule.stabiliser.apply(total, rule.epsilon))
-        contributions = np.sum([_magnitude(term) for term in signed], axis=0)
-        terms = len(signed) * prod(site.input.shape[1:]) + _OPERATIONS_PER_TERM
-        spread = contributions.sum(axis=1) + _magnitude(part.bias) + float(rule.epsilon)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            relative = gamma(terms, dtype) * spread / divisor
-            share = _magnitude(part.share + 0 * total) / divisor
-        empty = divisor == 0
-        share = np.where(empty, np.where(spread == 0, 0.0, 1.0), share)
-        relative = np.where(empty, np.where(spread == 0, 0.0, np.inf), relative)
-        relative = np.where(relative < 0.5, relative / (1 - np.minimum(relative, 0.5)), np.inf)
-        result.append((contributions, share, relative))
-    return result
-
-
 def _averaged_bounds(attribution: Attribution) -> tuple[Array, ...]:
     dtype = attribution.trace.dtype
-    step = gamma(len(attribution.runs) + _OPERATIONS_PER_TERM, dtype)
+    step = gamma(len(attribution.runs) + OPERATIONS_PER_TERM, dtype)
     total = [np.zeros(values.shape) for values in attribution.batched]
     for weight, run in attribution.runs:
         errors, magnitudes = _carry(run)
@@ -258,19 +205,6 @@ def _averaged_bounds(attribution: Attribution) -> tuple[Array, ...]:
     return tuple(total)
 
 
-def _magnitude(values: Array) -> Array:
-    return np.abs(values).astype(np.float64)
-
-
 def _per_sample(values: Array) -> Array:
     sums: Array = values.reshape(len(values), -1).sum(axis=1)
     return sums
-
-
-def _times(matrix: Array, vectors: Array) -> Array:
-    """Return matrix-vector products per sample; an infinite error meets 0 as 0."""
-    with np.errstate(invalid="ignore"):
-        product = matrix * vectors[:, np.newaxis, :]
-    product = np.where(matrix == 0, 0.0, product)
-    summed: Array = product.sum(axis=2)
-    return summed

@@ -23,7 +23,7 @@ ROWS = [
     {"layers"},
     {"network", "trace"},
     {"ensembles", "rules", "ledger"},
-    {"attribution", "explicit", "rounding"},
+    {"attribution", "explicit", "magnitudes", "rounding"},
 ]
 ENGINE = set().union(*ROWS)
 NEVER_IN_ENGINE = {"sympy", "pandas", "matplotlib", "hypothesis", "sklearn", "scipy"}

@@ -37,7 +37,7 @@ def verify(
     workers: Workers = None,
     cache: Cache = True,
 ) -> None:
-    """Judge theorems on random networks and on a classifier of handwritten digits.
+    """Judge theorems on random networks and on classifiers of handwritten digits.
 
     Exit code 0 only if every verdict is HOLDS.
     """

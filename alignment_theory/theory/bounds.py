@@ -100,7 +100,10 @@ NFR_SIGN = Theorem(
     "nfr-sign",
     "A negative filtering rule never points away from the input",
     "<g_{l-1}, a_{l-1}> = c_l · (z_l - b_l); bias-free and under the negative filtering rule it "
-    "is >= 0 at every layer, and (active neurons being those with z > 0) > 0 unless c_l = 0.",
+    "is >= 0 at every layer, and (active neurons being those with z > 0) > 0 unless c_l = 0. Layer "
+    "l may be dense, a convolution, a batch normalisation or the sum that ends a residual, and a "
+    "max pooling crossed to its winner may follow it; linear layers below it have the same inner "
+    "product. A residual as a whole is no such layer.",
     (BIAS_FREE, NEGATIVE_FILTERING),
     Claim.BOUND,
     _nfr_sign,
@@ -112,7 +115,7 @@ ALIGNMENT_FLOOR = Theorem(
     "Filtered combinations of active weights align at least so much",
     "cos(g_{l-1}, a_{l-1}) >= cos(z_A, c_A) ‖z_A‖ / (‖a_{l-1}‖ σ_max(W_A)) with A the active rows "
     "(z > 0), bias-free and under the negative filtering rule: ‖g‖ <= σ_max(W_A) ‖c‖. Equality "
-    "for orthogonal active rows of one norm.",
+    "for orthogonal active rows of one norm. The layers are those of nfr-sign.",
     (BIAS_FREE, NEGATIVE_FILTERING),
     Claim.BOUND,
     _alignment_floor,
@@ -125,7 +128,8 @@ CASCADE = Theorem(
     "If c_l is proportional to z_l on the active rows A and κ is the condition number of the "
     "non-zero part of W_A W_Aᵀ: cos(g_{l-1}, a_{l-1}) >= 2√κ/(1 + κ) · ‖P_A a‖/‖a‖, P_A the "
     "projection on the span of the active rows (Kantorovich). Orthogonal active rows of one norm "
-    "have κ = 1 and reach it, and so do two orthogonal rows with equal z at any κ.",
+    "have κ = 1 and reach it, and so do two orthogonal rows with equal z at any κ. The layer is "
+    "directly below the switch: a max pooling between would pass on its winners only.",
     (BIAS_FREE, PROPORTIONAL),
     Claim.BOUND,
     _cascade,
@@ -144,7 +148,8 @@ RANK_ONE_CONTRACTION = Theorem(
     ">= 0. Where consecutive ones, grouped from the output down, have positive products G, two "
     "explanations of different outputs satisfy d_H(R, R') <= Δ(G_top) ∏ tanh(Δ(G)/4) over the "
     "other groups (Birkhoff), d_H Hilbert's metric and Δ(G) = max log (G_ij G_kl)/(G_kj G_il); "
-    "and cos(R, R') >= 1/cosh(d_H/2) (Pólya-Szegő). The formula has groups of one diameter below.",
+    "and cos(R, R') >= 1/cosh(d_H/2) (Pólya-Szegő). The formula has groups of one diameter below. "
+    "Winners of max poolings and residuals have matrices >= 0, too.",
     (NONNEGATIVE_OPERATORS, POSITIVE_SEED, ONE_INPUT),
     Claim.BOUND,
     _contraction,

@@ -2,8 +2,12 @@
 
 from alignment_theory.theory.theorem import Hypothesis
 
-RELU = Hypothesis("relu", "the switches are ReLUs, with one mask per input")
-BIAS_FREE = Hypothesis("bias-free", "no layer has a bias")
+RELU = Hypothesis(
+    "relu",
+    "the switches are ReLUs or leaky ReLUs (z times a slope that its sign decides), with one mask "
+    "per input",
+)
+BIAS_FREE = Hypothesis("bias-free", "no layer has a bias, no batch normalisation a shift")
 NONNEGATIVE_INPUT = Hypothesis("nonnegative-input", "every input entry is >= 0")
 POSITIVE_PART = Hypothesis(
     "positive-contributions", "every unit that has relevance has a positive contribution, W⁺ a > 0"

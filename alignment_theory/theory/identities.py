@@ -26,7 +26,9 @@ GATED = Hypothesis(
 )
 UNSTABILISED = Hypothesis("unstabilised", "denominators are left as they are, ε = 0")
 NONNEGATIVE_ACTIVATIONS = Hypothesis(
-    "nonnegative-activations", "what enters a linear layer is >= 0, the input included"
+    "nonnegative-activations",
+    "what enters a linear layer is >= 0, the input included (average poolings, batch "
+    "normalisations and the sums of residuals are linear layers)",
 )
 
 
@@ -79,8 +81,10 @@ PIECEWISE_LINEAR = Theorem(
     "piecewise-linear",
     "A ReLU network is linear once its masks are fixed",
     "logits = W_eff(x) x + b_eff(x) with W_eff = W_L D_{L-1} W_{L-1} ... D_1 W_1, D_l = "
-    "diag(m_l); the gradient of logit k is row k of W_eff (at a pre-activation of exactly 0, where "
-    "there is none, the one-sided derivative that the masks stand for).",
+    "diag(m_l) (the slopes of a leaky ReLU; a max pooling is the matrix of zeros and ones of its "
+    "winners, a residual the sum of the products of its sides); the gradient of logit k is row k "
+    "of W_eff (at a pre-activation of exactly 0, where there is none, the one-sided derivative "
+    "that the masks stand for).",
     (RELU,),
     Claim.IDENTITY,
     _piecewise_linear,
@@ -91,7 +95,8 @@ COMBINED_WEIGHT = Theorem(
     "Every attribution is a masked product of weights",
     "g_0 = W_1ᵀ G_1 W_2ᵀ G_2 ... W_Lᵀ e_k with the gates G_l = diag(c_l / g_l) frozen at this "
     "input (0 where nothing arrives), whatever the switches; for relevance rules the rule's own "
-    "matrix stands for W_lᵀ.",
+    "matrix stands for W_lᵀ. Convolutions, batch normalisations and poolings are such matrices, a "
+    "residual the sum of the products of its sides.",
     (GATED,),
     Claim.IDENTITY,
     _combined_weight,

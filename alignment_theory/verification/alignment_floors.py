@@ -1,17 +1,21 @@
 """Evidence for the floors under the alignment of one step: any filter, and c ∝ z."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import attribute
-from alignment_theory.layers import Linear, Switch
+from alignment_theory.layers import Linear, Residual, Switch
 from alignment_theory.network import Network
 from alignment_theory.rules import GuidedBackprop, Method
 from alignment_theory.theory.bounds import kantorovich
+from alignment_theory.trace import Site
 from alignment_theory.verification.bounds import FILTERING, Step, filtered_steps, norms
 from alignment_theory.verification.comparisons import Comparison
+from alignment_theory.verification.passages import linear_passages
 from alignment_theory.verification.spectra import Spectrum
 from alignment_theory.verification.subjects import Subject
 
@@ -52,16 +56,20 @@ def alignment_floor(
     *,
     rules: Sequence[Method] = FILTERING,
     attained: bool = False,
+    most: float = np.inf,
     size: Callable[[Spectrum], float] = largest,
     angle: bool = True,
 ) -> Iterator[Comparison]:
     """Compare the cosine with ``cos(z_A, c_A) ‖z_A‖/(‖a‖ σ_max(W_A))`` below every switch.
 
-    Where it is `attained` (orthogonal rows of one norm) both sides must agree. Planted errors: a
-    `size` in place of σ_max, and no `angle` in the floor.
+    Where it is `attained` (orthogonal rows of one norm) both sides must agree. Matrices with more
+    than `most` entries are left out. Planted errors: a `size` in place of σ_max, and no `angle` in
+    the floor.
     """
     spectra = _Spectra()
     for step in filtered_steps(subjects, rules):
+        if step.entries > most:
+            continue
         found = spectra.of(step)
         sigma = np.array([1.0 if one is None else size(one) for one in found])
         error = np.array([0.0 if one is None else one.error / one.largest for one in found])
@@ -78,19 +86,35 @@ def proportional_steps(
     subjects: Sequence[Subject],
     rule: Method = GuidedBackprop(),  # noqa: B008
     coefficients: Coefficients = activations,
+    most: float = np.inf,
 ) -> Iterator[Step]:
-    """Return the step below every switch of a pass that starts there with given coefficients."""
+    """Return the step below every switch of a pass that starts there with given coefficients.
+
+    Only of linear layers directly below one: a max pooling between hands the coefficients of the
+    winners down, which are in no proportion to what the others are. Matrices with more than `most`
+    entries are left out.
+    """
     for subject in subjects:
-        layers = subject.network.layers
-        for index in range(1, len(layers)):
-            below, switch = layers[index - 1], layers[index]
-            if not (isinstance(below, Linear) and isinstance(switch, Switch)):
+        trace = subject.network.forward(subject.inputs)
+        for site, switch in _below_switches(trace.sites):
+            if site.input[0].size * site.output[0].size > most:
                 continue
-            lower = Network(layers[: index + 1], subject.network.input_shape)
-            trace = lower.forward(subject.inputs)
-            seed = coefficients(trace.sites[-1].input)
-            attribution = attribute(trace, rule=rule, seed=seed)
-            yield Step.of(f"{subject.name}: {rule.name}", attribution, index - 1)
+            pair = Network([site.layer, switch], site.input.shape[1:]).forward(site.input)
+            seed = coefficients(pair.sites[-1].input)
+            passage = next(linear_passages(attribute(pair, rule=rule, seed=seed)))
+            step = Step.at("", passage)
+            label = f"{subject.name}: {rule.name}, below layer {site.index}"
+            yield replace(step, label=label)
+
+
+def _below_switches(sites: Sequence[Site]) -> Iterator[tuple[Site, Switch]]:
+    """Yield the linear layers and sums directly below a switch, inside residuals too, with it."""
+    for site, above in pairwise(sites):
+        if isinstance(site.layer, Linear | Residual) and isinstance(above.layer, Switch):
+            yield site, above.layer
+    for site in sites:
+        for branch in site.branches:
+            yield from _below_switches(branch)
 
 
 def cascade(
@@ -99,16 +123,18 @@ def cascade(
     rule: Method = GuidedBackprop(),  # noqa: B008
     coefficients: Coefficients = activations,
     attained: bool = False,
+    most: float = np.inf,
     floor: Floor = kantorovich,
     projected: bool = True,
 ) -> Iterator[Comparison]:
     """Compare the cosine of a pass started with the activations with its floor, and below.
 
-    ``2√κ/(1 + κ) ‖P_A a‖/‖a‖``; where it is `attained` both sides must agree. Planted errors: other
-    `coefficients`, another `floor`, and no projection in it.
+    ``2√κ/(1 + κ) ‖P_A a‖/‖a‖``; where it is `attained` both sides must agree. Matrices with more
+    than `most` entries are left out. Planted errors: other `coefficients`, another `floor`, and no
+    projection in it.
     """
     spectra = _Spectra()
-    for step in proportional_steps(subjects, rule, coefficients):
+    for step in proportional_steps(subjects, rule, coefficients, most):
         found = spectra.of(step)
         right, lost = np.zeros(len(step.a)), np.full(len(step.a), np.inf)
         for k, one in enumerate(found):
@@ -126,27 +152,28 @@ class _Spectra:
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, bytes], Spectrum] = {}
-        self._kept: list[Array] = []
+        self._weights: dict[int, tuple[Linear, Array]] = {}
 
     def of(self, step: Step) -> list[Spectrum | None]:
         """Return one spectrum a sample, None where no row is active."""
-        return [self._one(step.weight, row) for row in active_rows(step.z)]
+        return [self._one(step, row) for row in active_rows(step.z)]
 
-    def _one(self, weight: Array, rows: Array) -> Spectrum | None:
+    def _one(self, step: Step, rows: Array) -> Spectrum | None:
         if not rows.any():
             return None
-        key = (id(weight), rows.tobytes())
-        if key not in self._known:
-            self._known[key] = Spectrum.of(weight[rows])
-            self._kept.append(weight)  # so that its id stays its own
-        return self._known[key]
+        layer = id(step.layer)
+        if layer not in self._weights:  # kept with its layer, so that the id stays the layer's own
+            self._weights[layer] = step.layer, step.weight
+        if (layer, rows.tobytes()) not in self._known:
+            weight = self._weights[layer][1]
+            self._known[layer, rows.tobytes()] = Spectrum.of(weight[rows])
+        return self._known[layer, rows.tobytes()]
 
 
 def _compare(step: Step, right: Array, lost: Array, attained: bool) -> Comparison:
     """Compare cos(g, a) with a floor whose own error is `lost`."""
     left = step.inner / _safe(step.scale)
-    wide = np.abs(step.c) @ np.abs(step.weight)
-    relative = 2 * step.unit * norms(wide) / _safe(norms(step.g))
+    relative = 2 * step.unit * norms(step.spread) / _safe(norms(step.g))
     bound = step.rounding / _safe(step.scale) + np.abs(left) * (relative + 4 * step.unit)
     some = (norms(step.g) > 0) & (relative < 0.5)
     bound = np.where(some, 2 * (bound + lost), np.inf)

@@ -7,11 +7,13 @@ import numpy as np
 
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution, attribute
-from alignment_theory.layers import Linear, Switch
+from alignment_theory.layers import Linear
+from alignment_theory.magnitudes import pulled_back
 from alignment_theory.rounding import gamma
 from alignment_theory.rules import Deconvnet, Gradient, GuidedBackprop, Method, RectGrad
 from alignment_theory.verification.compared import Evidence
 from alignment_theory.verification.comparisons import Comparison
+from alignment_theory.verification.passages import Passage, linear_passages
 from alignment_theory.verification.subjects import Subject
 
 FILTERING: tuple[Method, ...] = (GuidedBackprop(), RectGrad(50), RectGrad(90))
@@ -20,10 +22,14 @@ FILTERING: tuple[Method, ...] = (GuidedBackprop(), RectGrad(50), RectGrad(90))
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One linear layer of an attribution, flattened: z = W a + b and g = Wᵀ c."""
+    """One linear layer of an attribution, flattened: z = W a + b and g = Wᵀ c.
+
+    `like` is a batch of the layer's inputs in their own shape.
+    """
 
     label: str
-    weight: Array
+    layer: Linear
+    like: Array
     bias: Array
     a: Array
     z: Array
@@ -31,21 +37,34 @@ class Step:
     c: Array
 
     @classmethod
-    def of(cls, label: str, attribution: Attribution, index: int) -> "Step":
-        """Return the step below layer `index`."""
-        site = attribution.trace.sites[index]
+    def at(cls, label: str, passage: Passage) -> "Step":
+        """Return the step at the passage of a linear layer."""
+        site = passage.site
         assert isinstance(site.layer, Linear)
         a, z, g, c = (
-            values.reshape(attribution.trace.batch_size, -1)
-            for values in (
-                site.input,
-                site.output,
-                attribution.batched[index],
-                attribution.batched[index + 1],
-            )
+            values.reshape(len(site.input), -1)
+            for values in (site.input, site.output, passage.below, passage.above)
         )
-        weight, bias = site.layer.matrix(site.input), site.layer.bias_vector(site.input)
-        return cls(f"{label}, below layer {index}", weight, bias, a, z, g, c)
+        bias = site.layer.bias_vector(site.input)
+        label = f"{label}, below layer {site.index}"
+        return cls(label, site.layer, site.input, bias, a, z, g, c)
+
+    @property
+    def entries(self) -> int:
+        """How many entries W has."""
+        return self.a.shape[1] * self.z.shape[1]
+
+    @property
+    def weight(self) -> Array:
+        """W, written down."""
+        return self.layer.matrix(self.like)
+
+    @property
+    def spread(self) -> Array:
+        """``|W|ᵀ |c|`` for every sample: the magnitudes that make up g."""
+        shape = (len(self.like), *self.layer.output_shape(self.like.shape[1:]))
+        spread = pulled_back(self.layer, np.abs(self.c).reshape(shape), self.like)
+        return spread.reshape(self.g.shape)
 
     @property
     def inner(self) -> Array:
@@ -66,7 +85,7 @@ class Step:
     def rounding(self) -> Array:
         """Bound on what rounding does to ⟨g, a⟩ and to c · (z - b) together."""
         a, c, z = np.abs(self.a), np.abs(self.c), np.abs(self.z)
-        magnitude = ((c @ np.abs(self.weight)) * a).sum(axis=1)
+        magnitude = (self.spread * a).sum(axis=1)
         magnitude = magnitude + (c * (z + np.abs(self.bias))).sum(axis=1)
         return np.asarray(4 * self.unit * magnitude)
 
@@ -88,27 +107,37 @@ def parallel_part(
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
         for rule in rules:
-            attribution = attribute(trace, rule=rule)
-            for index, site in enumerate(trace.sites):
-                if isinstance(site.layer, Linear):
-                    yield Step.of(f"{subject.name}: {rule.name}", attribution, index).parallel()
+            for passage in linear_passages(attribute(trace, rule=rule)):
+                yield Step.at(f"{subject.name}: {rule.name}", passage).parallel()
 
 
-def filtered_steps(subjects: Sequence[Subject], rules: Sequence[Method]) -> Iterator[Step]:
-    """Return the steps below every switch, explaining the least output of each sample.
+def least_explained(
+    subjects: Sequence[Subject], rules: Sequence[Method]
+) -> Iterator[tuple[str, Attribution]]:
+    """Return attributions of the least output of each sample, with labels.
 
-    That is the hardest target for a claim about signs. The output row itself is no filtered layer:
-    its coefficient has the sign of the seed only.
+    That is the hardest target for a claim about signs.
     """
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
         least = np.asarray(trace.sites[-1].output.argmin(axis=1))
         for rule in rules:
             attribution = attribute(trace, rule=rule, target=least)
-            for index, site in enumerate(trace.sites[:-1]):
-                filtered = isinstance(trace.sites[index + 1].layer, Switch)
-                if isinstance(site.layer, Linear) and filtered:
-                    yield Step.of(f"{subject.name}: {rule.name}", attribution, index)
+            yield f"{subject.name}: {rule.name}", attribution
+
+
+def filtered_steps(subjects: Sequence[Subject], rules: Sequence[Method]) -> Iterator[Step]:
+    """Return the steps below every switch, explaining the least output of each sample.
+
+    A max pooling crossed to its winner may stand between: what arrives below it is >= 0 again, and
+    0 where z <= 0. The output row itself is no filtered layer: its coefficient has the sign of the
+    seed only. Nor is a layer that ends the side of a residual, whose sum the switch sees; the sum
+    is one, a linear layer itself.
+    """
+    for label, attribution in least_explained(subjects, rules):
+        for passage in linear_passages(attribution):
+            if passage.filtered:
+                yield Step.at(label, passage)
 
 
 def nfr_sign(
@@ -116,16 +145,31 @@ def nfr_sign(
 ) -> Iterator[Comparison]:
     """Compare ``<g_{l-1}, a_{l-1}>`` with ``c_l · (z_l - b_l)`` and with 0, below every switch.
 
-    `bias_share` is 1; a planted error leaves out the bias.
+    Linear layers that follow further down (an average pooling or a batch normalisation stands
+    between them and the switch) are given signed coefficients, but the same inner product: it is
+    compared with 0, too, the rounding of all of them added. `bias_share` is 1; a planted error
+    leaves out the bias.
     """
-    for step in filtered_steps(subjects, rules):
-        yield replace(step, bias=bias_share * step.bias).parallel()
-        some = (step.c != 0).any(axis=1)
-        positive = np.where(some, step.predicted_inner > 0, True) * 1.0
-        none = 0 * step.inner
-        yield Comparison(f"{step.label}, c·z > 0 where c ≠ 0", positive, none + 1, none, some)
-        label = f"{step.label}, <g, a>"
-        yield Comparison(label, step.inner, none, step.rounding, step.scale, low_only=True)
+    for label, attribution in least_explained(subjects, rules):
+        rounding: dict[int, Array] = {}
+        for passage in linear_passages(attribution):
+            above = None if passage.next is None else rounding.get(id(passage.next))
+            if not passage.filtered and (
+                above is None or not isinstance(passage.site.layer, Linear)
+            ):
+                continue
+            step = Step.at(label, passage)
+            total = step.rounding + (0 if passage.filtered or above is None else above)
+            rounding[id(passage.site)] = total
+            yield replace(step, bias=bias_share * step.bias).parallel()
+            none = 0 * step.inner
+            if passage.filtered:
+                some = (step.c != 0).any(axis=1)
+                positive = np.where(some, step.predicted_inner > 0, True) * 1.0
+                words = f"{step.label}, c·z > 0 where c ≠ 0"
+                yield Comparison(words, positive, none + 1, none, some)
+            words = f"{step.label}, <g, a>"
+            yield Comparison(words, step.inner, none, total, step.scale, low_only=True)
 
 
 @dataclass(frozen=True)

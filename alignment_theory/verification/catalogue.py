@@ -4,6 +4,7 @@ from alignment_theory.verification.checks import Check
 from alignment_theory.verification.experiments import (
     bounds,
     convolution_depth,
+    convolutional,
     depth,
     depth_limits,
     identities,
@@ -21,6 +22,7 @@ from alignment_theory.verification.variants import Variant
 FAMILIES = (
     identities,
     bounds,
+    convolutional,
     random_rows,
     shared_weights,
     one_layer,

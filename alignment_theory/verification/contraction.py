@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from alignment_theory.arrays import Array, divide
 from alignment_theory.attribution import attribute
-from alignment_theory.layers import Linear
+from alignment_theory.layers import Linear, Selection
 from alignment_theory.network import Network
 from alignment_theory.rounding import gamma
 from alignment_theory.rules import Method, ZPlus
@@ -69,20 +70,50 @@ class Contraction:
         return float(least_cosine(self.bound))
 
 
-def zplus_operators(trace: Trace, sample: int) -> list[Array]:
+def zplus_operators(trace: Trace, sample: int, *, most: float = np.inf) -> list[Array]:
     """Return ``diag(a) W^{+T} diag(1/(W⁺ a))`` of every linear layer, input side first.
 
     Plain NumPy; signed inputs give ``a⁺ W⁺ + a⁻ W⁻``. Columns without positive contribution are 0.
+    A max pooling has the matrix of zeros and ones that takes relevance to its winners, and a
+    residual the sum of the products of its sides: matrices >= 0, too. Only operators above the
+    highest matrix of more than `most` entries are returned: what is below stretches no distance.
     """
-    return [
-        _operator(site, site.input[sample].reshape(-1).astype(np.float64))
-        for site in trace.sites
-        if isinstance(site.layer, Linear)
-    ]
+    kept: list[Site] = []
+    for site in reversed(trace.sites):
+        if any(inner.input[0].size * inner.output[0].size > most for inner in _inner(site)):
+            break
+        kept.insert(0, site)
+    return _operators(kept, sample)
 
 
-def _operator(site: Site, a: Array) -> Array:
+def _inner(site: Site) -> list[Site]:
+    """Return the sites that have a matrix: of a residual its sum and those of its sides."""
+    if site.branches:
+        return [site.sum, *(one for branch in site.branches for s in branch for one in _inner(s))]
+    return [site] if isinstance(site.layer, Linear) or site.selected is not None else []
+
+
+def _operators(sites: Sequence[Site], sample: int) -> list[Array]:
+    found = []
+    for site in sites:
+        if site.branches:
+            shares = np.split(_operator(site.sum, sample), len(site.branches))
+            sides = [
+                reduce(np.matmul, [*_operators(branch, sample), share])
+                for branch, share in zip(site.branches, shares, strict=True)
+            ]
+            found.append(np.asarray(sum(sides[1:], sides[0])))
+        elif isinstance(site.layer, Linear):
+            found.append(_operator(site, sample))
+        elif site.selected is not None:
+            chosen = Selection.matrix(site.selected[[sample]], site.input.shape[1:])[0]
+            found.append(chosen.T.astype(np.float64))
+    return found
+
+
+def _operator(site: Site, sample: int) -> Array:
     assert isinstance(site.layer, Linear)
+    a = site.input[sample].reshape(-1).astype(np.float64)
     weight = site.layer.matrix(site.input).T
     positive = np.maximum(a, 0)[:, np.newaxis] * np.maximum(weight, 0)
     negative = np.minimum(a, 0)[:, np.newaxis] * np.minimum(weight, 0)
@@ -97,6 +128,7 @@ def contraction(
     rule: Method = ZPlus(),  # noqa: B008
     signs: tuple[int, int] = (1, 1),
     shift: int = 0,
+    most: float = np.inf,
 ) -> list[Contraction]:
     """Return bound and measured distances for every sample.
 
@@ -111,6 +143,8 @@ def contraction(
         Signs of the seeds of the two outputs of a pair.
     shift : int
         How many samples further the second explanation of a pair is of (0: one input).
+    most : float
+        Of the layers, only those above the highest matrix of more entries contribute to the bound.
 
     Raises
     ------
@@ -124,7 +158,7 @@ def contraction(
     second = np.roll(second, shift, axis=1)
     pairs = np.array(list(combinations(range(len(first)), 2)), dtype=int).reshape(-1, 2)
     return [
-        _of_sample(trace, k, pairs, first[pairs[:, 0], k], second[pairs[:, 1], k])
+        _of_sample(trace, k, pairs, first[pairs[:, 0], k], second[pairs[:, 1], k], most)
         for k in range(trace.batch_size)
     ]
 
@@ -141,8 +175,10 @@ def _explanations(trace: Trace, rule: Method, sign: int) -> Array:
     return np.array(found)
 
 
-def _of_sample(trace: Trace, sample: int, pairs: Array, first: Array, second: Array) -> Contraction:
-    groups = tuple(positive_groups(zplus_operators(trace, sample)))
+def _of_sample(
+    trace: Trace, sample: int, pairs: Array, first: Array, second: Array, most: float
+) -> Contraction:
+    groups = tuple(positive_groups(zplus_operators(trace, sample, most=most)))
     distances = np.array([hilbert_distance(*both) for both in zip(first, second, strict=True)])
     sizes = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     products = (first * second).sum(axis=1)
@@ -161,8 +197,8 @@ def _rounding(trace: Trace, magnitude: float) -> float:
     """
     terms = sum(
         int(np.prod(site.input.shape[1:]) + np.prod(site.output.shape[1:])) + 12
-        for site in trace.sites
-        if isinstance(site.layer, Linear)
+        for outer in trace.sites
+        for site in _inner(outer)
     )
     return 8 * gamma(terms, trace.dtype) * (1 + magnitude)
 
@@ -174,18 +210,20 @@ def rank_one_contraction(
     signs: tuple[int, int] = (1, 1),
     shift: int = 0,
     attained: bool = False,
+    most: float = np.inf,
     bounding: Bound = contracted,
     cosine: Callable[[Array], Array] = least_cosine,
 ) -> Iterator[Comparison]:
     """Compare distances of z⁺ explanations with their bound, and cosines with theirs.
 
     Where it is `attained` (operators of two symmetric units) cosine and distance must agree with
-    their bounds, the distance up to ``Δ_top²/48`` of it a group (`symmetric_subjects`). Planted
-    errors: `rule`, `signs`, `shift`, and other formulas for the bounds.
+    their bounds, the distance up to ``Δ_top²/48`` of it a group (`symmetric_subjects`). `most` is
+    that of `contraction`. Planted errors: `rule`, `signs`, `shift`, and other formulas for the
+    bounds.
     """
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
-        found = contraction(trace, rule=rule, signs=signs, shift=shift)
+        found = contraction(trace, rule=rule, signs=signs, shift=shift, most=most)
         for k, one in enumerate(found):
             label = f"{subject.name}, sample {k}, pairs of outputs"
             yield from _compare(label, one, attained, bounding(one.top, one.below), cosine)

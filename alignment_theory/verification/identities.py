@@ -10,6 +10,7 @@ import numpy as np
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution, attribute
 from alignment_theory.explicit import combined_weight
+from alignment_theory.network import Network
 from alignment_theory.rounding import (
     contribution_bounds,
     forward_bound,
@@ -140,35 +141,55 @@ def lrp0(
     *,
     expected_by: Method = InputTimesGradient(),  # noqa: B008
     found_by: Method = LRP0(),  # noqa: B008
+    by_layer: bool = False,
 ) -> Iterator[Comparison]:
     """Compare LRP-0, DeepLIFT and ε-LRP for small ε with input times gradient.
+
+    Of a whole network or, `by_layer`, of every layer as a network of its own that is given a ∘ g
+    above: then no rounding but the layer's own counts, however deep the network.
+    """
+    for subject in subjects:
+        trace = subject.network.forward(subject.inputs)
+        gradient = attribute(trace, rule=Gradient())
+        if not by_layer:
+            yield from _lrp0(subject.name, trace, gradient.top, expected_by, found_by)
+            continue
+        for site, seed in zip(trace.sites, gradient.batched[1:], strict=True):
+            layer = Network([site.layer], site.input.shape[1:]).forward(site.input)
+            label = f"{subject.name}, layer {site.index}"
+            yield from _lrp0(label, layer, seed, expected_by, found_by)
+
+
+def _lrp0(
+    name: str, trace: Trace, seed: Array, expected_by: Method, found_by: Method
+) -> Iterator[Comparison]:
+    """Compare what is made of the relevance ``z ∘ seed`` at the output.
 
     LRP-0 divides by denominators that equal the recorded activations up to the error that its own
     bound already charges once, hence twice its bound. For ε: every factor ``z/(z + ε sgn z)`` is
     off 1 by at most ε/|z|, so layers · ε/min|z| times the contributions' magnitude is added.
     """
-    for subject in subjects:
-        trace = subject.network.forward(subject.inputs)
-        gradient = attribute(trace, rule=expected_by, seed="unit")
-        size = np.abs(subject.inputs)
-        step = gamma(4, trace.network.dtype) * size * np.abs(gradient.batched[0])
-        expected = gradient.relevance
-        base = size * relevance_bounds(gradient)[0] + step
-        zero = attribute(trace, rule=found_by)
-        rounding = base + 2 * relevance_bounds(zero)[0]
-        yield _comparison(f"{subject.name}: LRP-0", zero.relevance, expected, rounding)
-        lift = attribute(trace, rule=DeepLift(0.0, tolerance=0.0))
-        yield _comparison(f"{subject.name}: DeepLIFT", lift.relevance, expected, 3 * rounding)
-        magnitude = contribution_bounds(zero)[0]
-        smallest = smallest_denominator(trace, zero.targets)
-        for factor in (1e-3, 1e-6) if np.isfinite(smallest).any() else ():
-            epsilon = factor * float(smallest.min())
-            found = attribute(trace, rule=Epsilon(epsilon))
-            shift = len(trace.sites) * epsilon / smallest
-            shift = shift.reshape(-1, *(1,) * (subject.inputs.ndim - 1))
-            bound = rounding + 2 * relevance_bounds(found)[0] + 2 * shift * magnitude
-            label = f"{subject.name}: ε = {factor:g} min|z|"
-            yield _comparison(label, found.relevance, expected, bound)
+    inputs, relevance = trace.sites[0].input, trace.sites[-1].output * seed
+    gradient = attribute(trace, rule=expected_by, seed=seed)
+    size = np.abs(inputs)
+    step = gamma(4, inputs.dtype) * size * np.abs(gradient.batched[0])
+    expected = gradient.relevance
+    base = size * relevance_bounds(gradient)[0] + step
+    zero = attribute(trace, rule=found_by, seed=relevance)
+    rounding = base + 2 * relevance_bounds(zero)[0]
+    yield _comparison(f"{name}: LRP-0", zero.relevance, expected, rounding)
+    lift = attribute(trace, rule=DeepLift(0.0, tolerance=0.0), seed=seed)
+    yield _comparison(f"{name}: DeepLIFT", lift.relevance, expected, 3 * rounding)
+    magnitude = contribution_bounds(zero)[0]
+    smallest = smallest_denominator(zero)
+    for factor in (1e-3, 1e-6) if np.isfinite(smallest).any() else ():
+        epsilon = factor * float(smallest.min())
+        found = attribute(trace, rule=Epsilon(epsilon), seed=relevance)
+        shift = len(trace.all_sites) * epsilon / smallest
+        shift = shift.reshape(-1, *(1,) * (inputs.ndim - 1))
+        bound = rounding + 2 * relevance_bounds(found)[0] + 2 * shift * magnitude
+        label = f"{name}: ε = {factor:g} min|z|"
+        yield _comparison(label, found.relevance, expected, bound)
 
 
 def conservation(
@@ -185,26 +206,27 @@ def conservation(
     also compared without any loss but those that the statement allows for (empty denominators and
     dead units).
     """
+    allowed = [term for term in terms if term in ("empty denominator", "threshold")]
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
-        for rule in rules:
+        keeping = conserving if subject.bias_free or not free_only else ()
+        asked, kept = ([rule.name for rule in group] for group in (rules, keeping))
+        for name, rule in {rule.name: rule for rule in (*rules, *keeping)}.items():
             attribution = attribute(trace, rule=rule)
             if attribution.runs:
                 continue
-            yield _ledger(f"{subject.name}: {rule.name}", attribution, terms)
-        if subject.bias_free or not free_only:
-            for rule in conserving:
-                attribution = attribute(trace, rule=rule)
-                label = f"{subject.name}: {rule.name}, no other leak"
-                allowed = [t for t in terms if t in ("empty denominator", "threshold")]
-                yield _ledger(label, attribution, allowed)
+            bound = ledger_bounds(attribution)
+            label = f"{subject.name}: {name}"
+            if name in asked:
+                yield _ledger(label, attribution, terms, bound)
+            if name in kept:
+                yield _ledger(f"{label}, no other leak", attribution, allowed, bound)
 
 
-def _ledger(label: str, attribution: Attribution, terms: Sequence[str]) -> Comparison:
+def _ledger(label: str, attribution: Attribution, terms: Sequence[str], bound: Array) -> Comparison:
     ledger = attribution.ledger
     lost = sum((ledger.terms[name] for name in terms), 0 * ledger.scale)
-    below = ledger.totals[:-1] + lost
-    return Comparison(label, ledger.totals[1:], below, ledger_bounds(attribution), ledger.scale)
+    return Comparison(label, ledger.totals[1:], ledger.totals[:-1] + lost, bound, ledger.scale)
 
 
 LARGE_GAMMA = 2.0**40
@@ -225,12 +247,11 @@ def homogeneity(
         cases += [(relevance_rule, "unit", False), (relevance_rule, "logit", True)]
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
-        for scale in SCALES:
-            other = subject.network.forward(scale * subject.inputs)
-            for rule, seed, scales in cases:
-                before, after = (
-                    attribute(t, rule=rule, seed=seed, target=0).relevance for t in (trace, other)
-                )
+        others = [(scale, subject.network.forward(scale * subject.inputs)) for scale in SCALES]
+        for rule, seed, scales in cases:
+            before = attribute(trace, rule=rule, seed=seed, target=0).relevance
+            for scale, other in others:
+                after = attribute(other, rule=rule, seed=seed, target=0).relevance
                 expected = scale**degree * before if scales else before
                 label = f"{subject.name}: {rule.name}, {seed} seed, s = {scale:g}"
                 yield _comparison(label, after, expected, 0 * expected)

@@ -1,14 +1,15 @@
 """Switches and rules that break a hypothesis: what the planted errors are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution, attribute
 from alignment_theory.explicit import combined_weight
-from alignment_theory.layers import Dense, Layer, Relu, Switch
+from alignment_theory.layers import Dense, Layer, Relu, Residual, Switch
 from alignment_theory.layers.base import Shape
 from alignment_theory.network import Network
 from alignment_theory.rules import Crossing, Method, SignalRule
@@ -57,11 +58,21 @@ class WithSwitch:
 
     def __call__(self, subject: Subject) -> Subject:
         """Return the changed subject."""
-        layers: list[Layer] = [
-            self.switch if isinstance(layer, Relu) else layer for layer in subject.network.layers
-        ]
+        layers = replaced(subject.network.layers, Relu, lambda layer: self.switch)
         network = Network(layers, subject.network.input_shape)
         return Subject(f"{subject.name}, {self.switch!r}", network, subject.inputs)
+
+
+def replaced(
+    layers: Sequence[Layer], kind: type[Layer], make: Callable[[Any], Layer]
+) -> list[Layer]:
+    """Return layers with others for all of one kind, inside residuals too."""
+    found: list[Layer] = []
+    for layer in layers:
+        if isinstance(layer, Residual):
+            layer = Residual(*(replaced(branch, kind, make) for branch in layer.branches))
+        found.append(make(layer) if isinstance(layer, kind) else layer)
+    return found
 
 
 def with_output_relu(subject: Subject) -> Subject:

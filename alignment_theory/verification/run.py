@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignment_theory.models import Trained, digits, digits_classifier
+from alignment_theory.models import digits, digits_classifier
+from alignment_theory.models.classifier import Architecture
 from alignment_theory.theory import theorem
 from alignment_theory.verification.catalogue import CHECKS
 from alignment_theory.verification.checks import STANDARD, Check, Effort
@@ -12,7 +13,7 @@ from alignment_theory.verification.pool import Job, Progress, run_jobs
 from alignment_theory.verification.subjects import Subject
 from alignment_theory.verification.verdict import Verdict
 
-EXPLAINED = 4
+EXPLAINED: dict[Architecture, int] = {"dense": 4, "cnn": 8}
 """Test images of each digits classifier on which identities and bounds are compared."""
 
 
@@ -29,25 +30,23 @@ def select(identifiers: Sequence[str]) -> list[Check]:
     return [check for check in CHECKS if not wanted or check.theorem.id in wanted]
 
 
-def digits_subjects(classifiers: Sequence[Trained], seed: int) -> list[Subject]:
-    """Return trained classifiers with the first test images of their data."""
-    data = digits(seed=seed)
-    return [
-        Subject(
-            f"digits classifier {'with' if trained.network.has_bias else 'without'} bias",
-            trained.network,
-            data.test_inputs[:EXPLAINED],
-        )
-        for trained in classifiers
-    ]
+def digits_subjects(seed: int, cache: Path | None) -> list[Subject]:
+    """Return the digits classifiers with the first test images of their data.
 
-
-def train_classifiers(seed: int, cache: Path | None) -> list[Trained]:
-    """Return the digits classifiers with and without bias, from the cache where they are in it."""
-    return [
-        digits_classifier(seed=seed, bias=bias, cache=cache, progress=False)
-        for bias in (True, False)
-    ]
+    There is a dense and a convolutional one, each with and without bias; they are taken from the
+    cache where they are in it, and trained otherwise.
+    """
+    images = digits(seed=seed).test_inputs
+    subjects = []
+    for architecture, count in EXPLAINED.items():
+        for bias in (True, False):
+            network = digits_classifier(
+                seed=seed, bias=bias, architecture=architecture, cache=cache, progress=False
+            ).network
+            words = f"digits classifier ({architecture}) {'with' if bias else 'without'} bias"
+            inputs = images[:count].reshape(count, *network.input_shape)
+            subjects.append(Subject(words, network, inputs))
+    return subjects
 
 
 def verify(
@@ -89,7 +88,7 @@ def verify(
     def on_digits() -> list[Job]:
         if not waiting:
             return []
-        subjects = digits_subjects(train_classifiers(seed, cache), seed)
+        subjects = digits_subjects(seed, cache)
         report("digits classifiers")
         return [_job(check, seed, effort, subjects) for check in waiting]
 

@@ -1,5 +1,6 @@
 """Networks on which a statement is sharp, or that break one of its hypotheses."""
 
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -96,10 +97,15 @@ def negative_subjects(rng: np.random.Generator) -> list[Subject]:
     return [Subject("negative weights", Network.mlp([weight]), np.ones((SAMPLES, 10)))]
 
 
-def blended(subject: Subject) -> Subject:
+def blended(subject: Subject, shares: Sequence[float] = (0.25, 0.5, 0.75)) -> Subject:
     """Return the subject with mixtures of its inputs, two by two, beside them: 4 become 22."""
     inputs = list(subject.inputs)
     pairs = list(combinations(inputs, 2))
-    for share in (0.25, 0.5, 0.75):
+    for share in shares:
         inputs += [share * one + (1 - share) * other for one, other in pairs]
     return Subject(f"{subject.name}, inputs mixed", subject.network, np.array(inputs))
+
+
+def first_input(subject: Subject) -> Subject:
+    """Return the subject with its first input only."""
+    return Subject(subject.name, subject.network, subject.inputs[:1])

@@ -1,11 +1,20 @@
 """What the catalogue is checked on: random networks, and a classifier of handwritten digits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from alignment_theory.arrays import Array
-from alignment_theory.layers import Dense, Flatten, Layer, Linear
+from alignment_theory.layers import (
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    Layer,
+    Linear,
+    Residual,
+    Weighted,
+)
 from alignment_theory.network import Network
 
 
@@ -21,6 +30,11 @@ class Subject:
     def bias_free(self) -> bool:
         """Whether no layer adds a bias."""
         return not self.network.has_bias
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether any layer is a convolution."""
+        return any(isinstance(layer, Conv2d) for layer in self.network.all_layers)
 
 
 def random_subjects(
@@ -56,12 +70,23 @@ def random_subjects(
 
 def with_nonnegative_upper_weights(subject: Subject) -> Subject:
     """Return the subject with the absolute value of every weight above the first linear layer."""
-    layers: list[Layer] = []
-    seen = False
-    for layer in subject.network.layers:
-        if isinstance(layer, Dense) and seen:
-            layer = Dense(np.abs(layer.weight), layer.bias)
-        seen = seen or isinstance(layer, Linear)
-        layers.append(layer)
+    layers, _ = _nonnegative(subject.network.layers, seen=False)
     network = Network(layers, subject.network.input_shape)
     return Subject(f"{subject.name}, |W| above layer 1", network, subject.inputs)
+
+
+def _nonnegative(layers: Sequence[Layer], *, seen: bool) -> tuple[list[Layer], bool]:
+    """Return layers with |W| for W but in the first linear one, and whether there was one."""
+    found: list[Layer] = []
+    for layer in layers:
+        if isinstance(layer, Residual):
+            sides = [_nonnegative(branch, seen=seen) for branch in layer.branches]
+            found.append(Residual(*(side for side, _ in sides)))
+        elif seen and isinstance(layer, Weighted):
+            found.append(layer.with_parameters(np.abs(layer.weight), layer.bias))
+        elif seen and isinstance(layer, BatchNorm):
+            found.append(BatchNorm(np.abs(layer.weight), layer.bias))
+        else:
+            found.append(layer)
+        seen = seen or isinstance(layer, Linear | Residual)
+    return found, seen

@@ -26,6 +26,15 @@ def test_accuracy(seed, bias):
     assert len(trained.losses) == MODULE.EPOCHS
 
 
+def test_accuracy_of_the_cnn(seed, bias):
+    data = digits(seed=seed)
+    trained = digits_classifier(seed=seed, bias=bias, architecture="cnn")
+    images = data.test_inputs.reshape(-1, 1, 8, 8)
+    assert accuracy(trained.network, images, data.test_labels) >= 0.97
+    assert trained.network.input_shape == (1, 8, 8) and trained.network.has_bias == bias
+    assert trained.network.dtype == np.float64 and len(trained.losses) == MODULE.CNN_EPOCHS
+
+
 def pytest_generate_tests(metafunc):
     if "bias" in metafunc.fixturenames:
         first = [(0, True), (0, False)]
@@ -48,6 +57,7 @@ def brief(monkeypatch):
 
     monkeypatch.setattr(MODULE, "train", counted)
     monkeypatch.setattr(MODULE, "EPOCHS", 1)
+    monkeypatch.setattr(MODULE, "CNN_EPOCHS", 1)
     return runs
 
 
@@ -70,6 +80,7 @@ def test_every_setting_has_its_own_name(brief, tmp_path, monkeypatch):
     digits_classifier(cache=tmp_path)
     digits_classifier(cache=tmp_path, bias=False)
     digits_classifier(cache=tmp_path, seed=1)
+    digits_classifier(cache=tmp_path, architecture="cnn")
     for name, value in [
         ("EPOCHS", 2), ("BATCH_SIZE", 128), ("LEARNING_RATE", 1e-4), ("PROCEDURE", 2),
         ("WIDTHS", (64, 8, 10)),
@@ -78,7 +89,7 @@ def test_every_setting_has_its_own_name(brief, tmp_path, monkeypatch):
         digits_classifier(cache=tmp_path)
     monkeypatch.setattr("alignment_theory.__version__", "0.0.0")
     digits_classifier(cache=tmp_path)
-    assert len(brief) == 9 and len(list(tmp_path.glob("*.npz"))) == 9
+    assert len(brief) == 10 and len(list(tmp_path.glob("*.npz"))) == 10
 
 
 def cut(path):
@@ -115,6 +126,23 @@ def test_damage_is_repaired_with_a_warning(name, brief, tmp_path):
     assert caught[0].filename == __file__
     assert len(brief) == 2 and bits(repaired) == bits(fresh)
     assert bits(digits_classifier(cache=tmp_path)) == bits(fresh) and len(brief) == 2
+
+
+def test_the_cnn_is_kept_too(brief, tmp_path):
+    made = [digits_classifier(cache=tmp_path, architecture="cnn") for _ in range(2)]
+    assert len(brief) == 1 and made[0].losses == made[1].losses
+    weights = [[layer.weight for layer in one.network.layers[::9]] for one in made]
+    assert all((a == b).all() for a, b in zip(*weights, strict=True))
+    (path,) = tmp_path.glob("digits-cnn-*.npz")
+    cut(path)
+    with pytest.warns(UserWarning, match="training again, since the cache is damaged"):
+        digits_classifier(cache=tmp_path, architecture="cnn")
+
+
+def test_an_unknown_architecture_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="must be 'dense' or 'cnn', got 'rnn'"):
+        digits_classifier(architecture="rnn", cache=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("pattern", ["*.npz", "*.npy"])

@@ -16,6 +16,7 @@ from alignment_theory.verification.bounds import Flipped, Step, nfr_sign
 from alignment_theory.verification.checks import STANDARD
 from alignment_theory.verification.comparisons import judge_comparisons
 from alignment_theory.verification.experiments import bounds, identities
+from alignment_theory.verification.passages import passages
 from alignment_theory.verification.quadrature import Moment, Power, integral, kappa, normal
 from alignment_theory.verification.special_subjects import (
     blended,
@@ -42,7 +43,8 @@ def two_rows():
 
 def test_step_by_hand(two_rows):
     attribution = attribute(two_rows.network, two_rows.inputs, rule=GuidedBackprop())
-    step = Step.of("", attribution, 0)
+    lowest = list(passages(attribution))[-1]
+    step = Step.at("", lowest)
     assert (step.g == [[3, 4]]).all() and (step.c == [[1, 1, 0]]).all()
     assert step.inner == step.predicted_inner == 24
     assert step.scale == 25

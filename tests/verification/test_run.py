@@ -6,7 +6,7 @@ import pytest
 from alignment_theory.theory import CATALOGUE
 from alignment_theory.verification.catalogue import CHECKS
 from alignment_theory.verification.checks import QUICK, THOROUGH
-from alignment_theory.verification.run import digits_subjects, select, train_classifiers, verify
+from alignment_theory.verification.run import digits_subjects, select, verify
 from alignment_theory.verification.verdict import Outcome
 
 FAST = ("piecewise-linear", "nfr-sign", "monotone-net", "isotropic-alignment")
@@ -43,11 +43,21 @@ def test_checks_are_reported_as_they_end(cache):
 
 
 def test_digits_subjects_are_live(cache):
-    subjects = digits_subjects(train_classifiers(0, cache), 0)
-    assert [subject.bias_free for subject in subjects] == [False, True]
+    subjects = digits_subjects(0, cache)
+    assert [subject.bias_free for subject in subjects] == [False, True] * 2
+    assert [subject.convolutional for subject in subjects] == [False] * 2 + [True] * 2
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
-        assert all(np.any(mask, axis=1).all() for mask in trace.masks)
+        assert all(mask.reshape(len(mask), -1).any(axis=1).all() for mask in trace.masks)
+
+
+DIGITS_CNN = [check for check in CHECKS if check.setting.startswith("digits CNN")]
+
+
+@pytest.mark.parametrize("check", DIGITS_CNN, ids=lambda check: check.theorem.id)
+def test_theorems_hold_on_the_digits_cnn(check, cache):
+    verdict = check.run(0, QUICK, digits_subjects(0, cache))
+    assert verdict.outcome is Outcome.HOLDS, verdict
 
 
 def test_a_string_is_one_id():

@@ -1,0 +1,41 @@
+"""Layers along random directions: what is pushed forward is the explicit matrix's transpose."""
+
+import numpy as np
+import pytest
+
+from alignment_theory import attribute
+from alignment_theory.explicit import layer_matrix
+from alignment_theory.layers import Residual
+from alignment_theory.verification.comparisons import judge_comparisons
+from alignment_theory.verification.convolutional import convolutional_subjects
+from alignment_theory.verification.layerwise import RULES, pieces, products, pushed
+from alignment_theory.verification.passages import passages
+from alignment_theory.verification.verdict import Outcome
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_pushed_forward_is_the_transpose_of_the_matrix(rule):
+    rng = np.random.default_rng(0)
+    for subject in convolutional_subjects(rng, leaky=True, bias=0.3)[:5]:
+        run = attribute(subject.network, subject.inputs, rule=rule)
+        for passage in passages(run):
+            assert not isinstance(passage.site.layer, Residual)
+            direction = rng.standard_normal(passage.below.shape)
+            found, size = (v.reshape(len(direction), -1) for v in pushed(passage, direction))
+            matrix = layer_matrix(run, passage.site.index)
+            expected = (direction.reshape(len(direction), 1, -1) @ matrix)[:, 0]
+            certain = np.isfinite(size) & (size < 1e6)
+            assert certain.mean() > 0.9
+            assert np.allclose(found[certain], expected[certain], rtol=1e-7, atol=1e-9)
+
+
+def test_errors_of_a_millionth_are_seen_along_a_direction(monkeypatch):
+    """An engine wrong by 1e-6 at every convolution is refuted; the right one is not."""
+    subjects = convolutional_subjects(np.random.default_rng(1))
+    for evidence in (pieces, products):
+        assert judge_comparisons("", "", evidence(subjects)).outcome is Outcome.HOLDS
+    conv = type(subjects[0].network.layers[0])
+    right = conv.pullback
+    monkeypatch.setattr(conv, "pullback", lambda *args: right(*args) * (1 + 1e-6))
+    for evidence in (pieces, products):
+        assert judge_comparisons("", "", evidence(subjects)).outcome is Outcome.FAILS
