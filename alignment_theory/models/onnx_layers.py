@@ -22,7 +22,6 @@ from alignment_theory.layers.base import Shape
 from alignment_theory.models.building import Given, Maker, in_the_middle, nothing
 from alignment_theory.models.graph import Node
 
-
 ELEMENTWISE = ("Identity", "Dropout")
 """Operators that do nothing when a network is used."""
 
