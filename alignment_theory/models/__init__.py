@@ -8,6 +8,7 @@ from alignment_theory.models.files import load, load_array, save
 from alignment_theory.models.folding import fold_batch_norm
 from alignment_theory.models.mlp import random_mlp
 from alignment_theory.models.sklearn_models import from_sklearn
+from alignment_theory.models.torch_modules import from_torch
 from alignment_theory.models.trainer import Trained, accuracy, train
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "digits_classifier",
     "fold_batch_norm",
     "from_sklearn",
+    "from_torch",
     "load",
     "load_array",
     "random_mlp",

@@ -109,13 +109,16 @@ class _Builder:
         return tuple(found)
 
     def _residual(self, step: Joined, below: str, shape: Shape) -> Part:
-        branches = tuple(self.parts(branch, below, shape) for branch in step.branches)
-        layer = Residual(*map(_layers, branches))
+        branches = [self.parts(branch, below, shape) for branch in step.branches]
+        branches.sort(key=lambda parts: not _layers(parts))  # a body has layers
         try:
+            if not _layers(branches[0]):
+                raise ValueError("adds a tensor to itself")
+            layer = Residual(*map(_layers, branches))
             shape = layer.output_shape(shape)
         except ValueError as error:
             raise ValueError(f"{step.add}: {error}") from None
-        return Part((step.add,), (layer,), below, step.add.output, shape, branches)
+        return Part((step.add,), (layer,), below, step.add.output, shape, tuple(branches))
 
     def _part(self, node: Node, below: str, shape: Shape, last: Part | None) -> Part:
         """Return what a node becomes, or the last part where it goes on with the node."""
