@@ -1,4 +1,4 @@
-"""Small data sets that come with the dependencies, so that nothing is downloaded."""
+"""Labelled data sets, and a small one that comes with the dependencies."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,9 @@ from alignment_theory.layers.base import Shape
 class Dataset:
     """Labelled samples in two parts; every array is read-only.
 
-    Inputs are float64 (samples, features), labels are int64 (samples,) from 0 up, and a row of
-    inputs reshaped to `image_shape` is a picture.
+    Inputs are float64 or float32 (samples, features), labels are int64 (samples,) from 0 up, and a
+    row of inputs reshaped to `image_shape` is a picture. `label_names` says what the labels mean,
+    where that is more than a number.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Dataset:
     train_labels: Array
     test_inputs: Array
     test_labels: Array
+    label_names: tuple[str, ...] = ()
 
 
 def digits(*, seed: int = 0, test_share: float = 0.2) -> Dataset:

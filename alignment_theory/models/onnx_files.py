@@ -10,8 +10,10 @@ import numpy as np
 from alignment_theory.arrays import Array
 from alignment_theory.layers import Layer, Residual, Weighted
 from alignment_theory.layers.base import Shape
-from alignment_theory.models.onnx_graph import Graph, read_graph
-from alignment_theory.models.onnx_layers import network_of
+from alignment_theory.models.building import cut_off, network_of
+from alignment_theory.models.graph import Graph
+from alignment_theory.models.onnx_graph import read_graph
+from alignment_theory.models.onnx_layers import ELEMENTWISE, HEADS, KNOWN
 from alignment_theory.network import Network
 
 MOST_PRODUCTS = 3 * 10**8
@@ -41,14 +43,12 @@ def read_onnx(file: BinaryIO, size: int) -> Network:
     del onnx
     data = file.read(size)
     try:
-        graph, head = read_graph(data).headless()
-        network = network_of(graph)
+        graph, head = read_graph(data).headless(HEADS, ELEMENTWISE)
+        network, _ = network_of(graph, KNOWN)
     except (TypeError, IndexError, ZeroDivisionError, RecursionError) as error:
         raise ValueError(f"an attribute or a node has an unknown form ({error})") from None
     if head is not None:
-        warnings.warn(
-            f"{head} at the end was cut off: the network's outputs are its logits", stacklevel=4
-        )
+        warnings.warn(cut_off(head), stacklevel=4)
     _compare(network, graph, data)
     return network
 

@@ -1,7 +1,5 @@
 """From the operators of an ONNX graph to layers."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -19,86 +17,17 @@ from alignment_theory.layers import (
     LeakyRelu,
     MaxPool2d,
     Relu,
-    Residual,
     Unflatten,
-    Weighted,
 )
 from alignment_theory.layers.base import Shape
-from alignment_theory.models.onnx_graph import ELEMENTWISE, HEADS, Graph, Joined, Node, Step
-from alignment_theory.network import Network
+from alignment_theory.models.building import Given, Maker, in_the_middle, nothing
+from alignment_theory.models.graph import Node
 
+ELEMENTWISE = ("Identity", "Dropout")
+"""Operators that do nothing when a network is used."""
 
-def network_of(graph: Graph) -> Network:
-    """Return the network that a graph, cut at its logits, describes.
-
-    Raises
-    ------
-    ValueError
-        For operators and settings that no layer has, all operators named at once.
-    """
-    unknown = [node for node in graph.reached() if node.operator not in KNOWN]
-    if unknown:
-        raise ValueError(
-            f"unsupported operators: {', '.join(map(str, unknown))}; supported are "
-            f"{', '.join(sorted(KNOWN))}"
-        )
-    layers, _ = _Builder(graph.constants).layers(graph.steps(), graph.input_shape)
-    return Network(layers, graph.input_shape)
-
-
-@dataclass(frozen=True, eq=False)
-class _Builder:
-    constants: Mapping[str, Array]
-
-    def layers(self, steps: Iterable[Step], shape: Shape) -> tuple[list[Layer], Shape]:
-        """Return the layers that steps become for samples of a shape, and the shape above them."""
-        found: list[Layer] = []
-        for step in steps:
-            if isinstance(step, Joined):
-                sides = [self.layers(branch, shape)[0] for branch in step.branches]
-                added: list[Layer] = [Residual(*sides)]
-            elif step.operator == "Add":
-                self._add_constant(step, found, shape)
-                continue
-            else:
-                try:
-                    added = KNOWN[step.operator](step, self._given(step), shape)
-                except ValueError as error:
-                    raise ValueError(f"{step}: {error}") from None
-            for layer in added:
-                shape = layer.output_shape(shape)
-            found += added
-        return found, shape
-
-    def _given(self, node: Node) -> list[Array | None]:
-        """Return the constant inputs of a node, None for the others."""
-        return [self.constants.get(name) for name in node.inputs]
-
-    def _add_constant(self, node: Node, found: list[Layer], shape: Shape) -> None:
-        """Add a constant for every channel to the bias of the layer before."""
-        (constant,) = (one for one in self._given(node) if one is not None)
-        channels = shape[0]
-        full = np.broadcast_shapes(constant.shape, (1, *shape))
-        along = (channels, *(1,) * (len(shape) - 1))
-        if (
-            full != (1, *shape)
-            or constant.size not in (1, channels)
-            or (
-                constant.size > 1
-                and np.broadcast_shapes(constant.shape, (1, *along)) != (1, *along)
-            )
-        ):
-            raise ValueError(f"{node}: a constant of shape {constant.shape} is no bias of {shape}")
-        vector = np.broadcast_to(constant.ravel(), (channels,))
-        last = found[-1] if found else None
-        if isinstance(last, Weighted):
-            bias = vector if last.bias is None else last.bias + vector
-            found[-1] = last.with_parameters(last.weight, bias)
-        else:
-            found.append(BatchNorm(np.ones_like(vector), vector))
-
-
-Given = list[Array | None]
+HEADS = ("Softmax", "LogSoftmax")
+"""Operators that turn logits into probabilities; at the end they are cut off."""
 
 
 def _need(given: Given, index: int, what: str) -> Array:
@@ -230,16 +159,7 @@ def _leaky_relu(node: Node, given: Given, shape: Shape) -> list[Layer]:
     return [LeakyRelu(float(np.float32(node.attributes.get("alpha", 0.01))))]
 
 
-def _nothing(node: Node, given: Given, shape: Shape) -> list[Layer]:
-    return []
-
-
-def _in_the_middle(node: Node, given: Given, shape: Shape) -> list[Layer]:
-    raise ValueError("is supported at the end only")
-
-
-KNOWN: dict[str, Callable[[Node, Given, Shape], list[Layer]]] = {
-    "Add": _nothing,
+KNOWN: dict[str, Maker] = {
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,
     "Conv": _conv,
@@ -251,7 +171,7 @@ KNOWN: dict[str, Callable[[Node, Given, Shape], list[Layer]]] = {
     "MaxPool": _max_pool,
     "Relu": lambda node, given, shape: [Relu()],
     "Reshape": _reshape,
-    **dict.fromkeys(ELEMENTWISE, _nothing),
-    **dict.fromkeys(HEADS, _in_the_middle),
+    **dict.fromkeys(ELEMENTWISE, nothing),
+    **dict.fromkeys(HEADS, in_the_middle),
 }
 """What each operator becomes, from its node, its constants and the shape of a sample below it."""

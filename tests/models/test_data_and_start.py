@@ -105,7 +105,7 @@ def test_a_single_layer_is_a_network():
 
 
 def test_importing_the_models_is_light():
-    heavy = "sklearn rich numba safetensors threadpoolctl sympy pandas matplotlib".split()
+    heavy = "torch sklearn rich numba safetensors threadpoolctl sympy pandas matplotlib".split()
     code = "import sys, alignment_theory.models; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(heavy) & set(done.stdout.split())

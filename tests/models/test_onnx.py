@@ -153,6 +153,19 @@ def test_branches_become_residuals(tmp_path):
     assert outer.body[0].shortcut == () and outer.body[2].shortcut == ()
 
 
+def test_the_side_of_a_sum_without_layers_is_the_shortcut(tmp_path):
+    nodes = [
+        ("Identity", "x", "p", {}),
+        ("MatMul", "x w", "q", {}),
+        ("Add", "p q", "y", {}),
+    ]
+    found = model(nodes, (3,), {"w": normal(3, 3)})
+    network = imported(found, tmp_path)
+    assert_alike(found, network, (3,))
+    (residual,) = network.layers
+    assert [type(layer) for layer in residual.body] == [Dense] and residual.shortcut == ()
+
+
 def test_a_fixed_batch_is_no_obstacle(tmp_path):
     found = model([("Relu", "x", "y", {})], (3,), {}, batch=1)
     assert imported(found, tmp_path).forward(np.ones((4, 3), np.float32)).output.shape == (4, 3)

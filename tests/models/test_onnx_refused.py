@@ -39,6 +39,12 @@ REFUSED = {
         {},
         r"Add \(node 'Add_1'\) adds a tensor to itself",
     ),
+    "a tensor added to what it is": (
+        [("Relu", "x", "a", {}), ("Identity", "a", "b", {}), ("Add", "a b", "y", {})],
+        (3,),
+        {},
+        r"Add \(node 'Add_2'\): adds a tensor to itself",
+    ),
     "branches that cross": (CROSSING, (3,), {}, "is in two branches: they may not cross"),
     "a softmax in the middle": (
         [("Softmax", "x", "a", {}), ("Relu", "a", "y", {})],

@@ -1,0 +1,30 @@
+"""The modules of torch_zoo where PyTorch is installed, and the import without its warnings."""
+
+import warnings
+from functools import cache
+from importlib.util import find_spec
+
+import pytest
+
+from alignment_theory import from_torch as import_module
+
+INSTALL = "python -m pip install -e '.[test,peers]'"
+
+
+@cache
+def zoo():
+    """Return the modules; where PyTorch is missing that is a failure, never a skip."""
+    if find_spec("torch") is None:
+        pytest.fail(f"torch not installed; run in the repository: {INSTALL}", pytrace=False)
+    import torch
+    import torch_zoo
+
+    torch.set_num_threads(1)
+    return torch_zoo
+
+
+def from_torch(module, shape=None):
+    """Import without a word about heads and modes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(was cut off|is in training mode)")
+        return import_module(module, shape)
