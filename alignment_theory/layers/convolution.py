@@ -13,8 +13,11 @@ from alignment_theory.layers.base import Shape, Weights
 from alignment_theory.layers.weighted import Weighted
 from alignment_theory.layers.windows import Pair, Windows, image_shape
 
-_MOST_SEEN = 2**21
+_MOST_SEEN = 2**19
 """Numbers that are laid out at a time for the windows of a batch; more may not fit the cache."""
+
+_FEWEST_WINDOWS = 2**10
+"""Windows that are laid out at a time at least; fewer make BLAS read the weights too often."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,13 +148,12 @@ def convolved(values: Array, weight: Array, windows: Windows, groups: int) -> Ar
     weight is (outputs, inputs / groups, height, width).
     """
     size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
-    found = np.empty((len(values), groups, len(weight) // groups, size[0] * size[1]), values.dtype)
-    matrices = _matrices(weight, groups)
-    for part in _parts(len(values), weight, values.shape[1], size):
-        seen = windows.unfold(values[part], size)
-        columns = seen.reshape(len(seen), groups, matrices.shape[2], -1)
-        np.matmul(matrices, columns, out=found[part])
-    return found.reshape(len(values), len(weight), *size)
+    found = np.empty((len(values), len(weight), *size), values.dtype)
+    matrices, framed = _matrices(weight, groups), windows.pad(values)
+    for part, rows in _parts(len(values), matrices.shape[2], size):
+        seen = windows.unfold(framed[part], rows.start, (rows.stop - rows.start, size[1]))
+        np.matmul(matrices, _grouped(seen, groups), out=_grouped(found[part, :, rows], groups))
+    return found
 
 
 def transposed(
@@ -160,14 +162,13 @@ def transposed(
     """Return the transpose of `convolved`, for inputs of a shape (channels, height, width)."""
     channels, image = image_shape("Conv2d", input_shape)
     size = (relevance.shape[2], relevance.shape[3])
-    found = np.empty((len(relevance), *input_shape), relevance.dtype)
-    matrices = _matrices(weight, groups).transpose(0, 2, 1)
-    for part in _parts(len(relevance), weight, channels, size):
-        above = relevance[part]
-        seen = matrices @ above.reshape(len(above), groups, matrices.shape[2], -1)
-        spread = seen.reshape(len(above), channels, *windows.kernel, *size)
-        found[part] = windows.fold(spread, image)
-    return found
+    framed = windows.frame((len(relevance), channels), image, relevance.dtype)
+    matrices = _matrices(weight, groups)
+    for part, rows in _parts(len(relevance), matrices.shape[2], size):
+        seen = matrices.transpose(0, 2, 1) @ _grouped(relevance[part, :, rows], groups)
+        shape = (len(seen), channels, *windows.kernel, rows.stop - rows.start, size[1])
+        windows.fold(seen.reshape(shape), rows.start, framed[part])
+    return np.ascontiguousarray(windows.crop(framed, image))
 
 
 def weight_gradient(
@@ -175,12 +176,12 @@ def weight_gradient(
 ) -> Array:
     """Return the gradient of ``Σ slope ∘ convolved(values, W)`` with respect to W of that shape."""
     size = (slope.shape[2], slope.shape[3])
-    total = np.zeros((groups, shape[0] // groups, shape[1] * shape[2] * shape[3]), slope.dtype)
-    for part in _parts(len(slope), np.empty(shape), values.shape[1], size):
-        seen = windows.unfold(values[part], size)
-        columns = seen.reshape(len(seen), groups, total.shape[2], -1)
-        above = slope[part].reshape(len(seen), groups, total.shape[1], -1)
-        total += (above @ columns.swapaxes(2, 3)).sum(axis=0)
+    total = _matrices(np.zeros(shape, slope.dtype), groups)
+    framed = windows.pad(values)
+    for part, rows in _parts(len(slope), total.shape[2], size):
+        seen = windows.unfold(framed[part], rows.start, (rows.stop - rows.start, size[1]))
+        above = _grouped(slope[part, :, rows], groups)
+        total += (above @ _grouped(seen, groups).swapaxes(2, 3)).sum(axis=0)
     return total.reshape(shape)
 
 
@@ -189,9 +190,16 @@ def _matrices(weight: Array, groups: int) -> Array:
     return weight.reshape(groups, len(weight) // groups, -1)
 
 
-def _parts(count: int, weight: Array, channels: int, size: Pair) -> Iterator[slice]:
-    """Yield parts of a batch of which the windows see no more than `_MOST_SEEN` numbers."""
-    seen = channels * weight.shape[2] * weight.shape[3] * size[0] * size[1]
-    step = max(1, _MOST_SEEN // seen)
-    for start in range(0, count, step):
-        yield slice(start, start + step)
+def _grouped(images: Array, groups: int) -> Array:
+    """Return a view of (batch, channels, ..., y, x) as one matrix a group, windows as columns."""
+    return images.reshape(len(images), groups, -1, images.shape[-2] * images.shape[-1])
+
+
+def _parts(count: int, inputs: int, size: Pair) -> Iterator[tuple[slice, slice]]:
+    """Yield parts of a batch, samples and rows of windows, that are laid out at a time."""
+    windows = max(_FEWEST_WINDOWS, _MOST_SEEN // inputs)
+    rows = min(size[0], max(1, windows // size[1]))
+    step = max(1, windows // (rows * size[1]))
+    for sample in range(0, count, step):
+        for row in range(0, size[0], rows):
+            yield slice(sample, sample + step), slice(row, min(row + rows, size[0]))
