@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.arrays import Array
-from alignment_theory.layers.base import Shape, Weights
+from alignment_theory.layers import winograd
+from alignment_theory.layers.base import Algorithm, Shape, Weights, known_algorithm
 from alignment_theory.layers.weighted import Weighted
-from alignment_theory.layers.windows import Pair, Windows, image_shape
+from alignment_theory.layers.windows import Pair, Windows, blocks, image_shape
 
 _MOST_SEEN = 2**19
 """Numbers that are laid out at a time for the windows of a batch; more may not fit the cache."""
@@ -35,18 +36,26 @@ class Conv2d(Weighted):
     stride, dilation : int or pair (height, width)
     padding : int, pair (height, width), or two pairs ((top, bottom), (left, right))
     groups : int
+    algorithm : {"direct", "winograd"}
+        How the layer itself is computed, forward and transposed. "winograd" is faster where it
+        can be used (3 x 3, stride and dilation 1, no groups, images and channels not too few) and
+        rounds more, so that it may flip ReLUs whose z is nearly 0; see
+        `alignment_theory.layers.winograd`. What has other weights (:class:`Weights`) and `apply`,
+        by which rules divide, are always direct: what is exactly 0 there must stay 0.
 
     Raises
     ------
     ValueError
         For a wrong number of dimensions, an empty weight, groups that do not divide the outputs, a
-        bias of another length or dtype, sizes out of range, and non-finite entries.
+        bias of another length or dtype, sizes out of range, non-finite entries,
+        and an unknown algorithm.
     """
 
     weight: Array
     bias: Array | None = None
     windows: Windows = Windows((1, 1))
     groups: int = 1
+    algorithm: Algorithm = "direct"
     _modified: dict[Weights, Array] = field(default_factory=dict, init=False, repr=False)
 
     def __init__(
@@ -58,6 +67,7 @@ class Conv2d(Weighted):
         padding: int | Pair | tuple[Pair, Pair] = 0,
         dilation: int | Pair = 1,
         groups: int = 1,
+        algorithm: Algorithm = "direct",
     ) -> None:
         self._hold(weight, bias, ("outputs", "inputs / groups", "height", "width"))
         whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
@@ -69,10 +79,15 @@ class Conv2d(Weighted):
         windows = Windows.of("Conv2d", self.weight.shape[2:], stride, padding, dilation)
         object.__setattr__(self, "windows", windows)
         object.__setattr__(self, "groups", int(groups))
+        object.__setattr__(self, "algorithm", known_algorithm("Conv2d", algorithm))
 
     def with_parameters(self, weight: ArrayLike, bias: ArrayLike | None) -> Self:
         """Return a convolution with the same windows and groups and other numbers."""
         return self._like(weight, bias)
+
+    def with_algorithm(self, algorithm: Algorithm) -> Self:
+        """Return the same convolution, computed by another algorithm."""
+        return partial(self._like, algorithm=algorithm)(self.weight, self.bias)
 
     @property
     def _like(self) -> partial[Self]:
@@ -84,6 +99,7 @@ class Conv2d(Weighted):
             padding=windows.padding,
             dilation=windows.dilation,
             groups=self.groups,
+            algorithm=self.algorithm,
         )
 
     def __reduce__(self) -> tuple[partial[Self], tuple[Array, Array | None]]:
@@ -96,6 +112,8 @@ class Conv2d(Weighted):
         words = [f"{inputs * self.groups} -> {outputs}", self.windows.words]
         if self.groups > 1:
             words.append(f"groups={self.groups}")
+        if self.algorithm != "direct":
+            words.append(self.algorithm)
         return f"Conv2d({', '.join(words)}, bias={self.bias is not None}, {self.dtype})"
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -106,7 +124,10 @@ class Conv2d(Weighted):
 
     def forward(self, values: Array) -> Array:
         """Return ``W a + b``."""
-        output = self.apply(values)
+        if self._by_winograd(values.shape[1:]):
+            output = winograd.convolved(values, self._transformed, self.windows)
+        else:
+            output = self.apply(values)
         if self.bias is not None:
             output += self.bias[:, np.newaxis, np.newaxis]
         return output
@@ -117,8 +138,23 @@ class Conv2d(Weighted):
 
     def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W)ᵀ r``."""
+        if weights is Weights.PLAIN and self._by_winograd(like.shape[1:]):
+            shape = like.shape[1:]
+            return winograd.transposed(relevance, shape, self._transformed, self.windows)
         weight = self.modified(weights)
         return transposed(relevance, like.shape[1:], weight, self.windows, self.groups)
+
+    def _by_winograd(self, input_shape: Shape) -> bool:
+        """Tell whether Winograd's algorithm is wanted and suits samples of a shape."""
+        if self.algorithm == "direct":
+            return False
+        size = self.output_shape(input_shape)
+        return winograd.suits(self.weight, self.windows, self.groups, (size[1], size[2]))
+
+    @cached_property
+    def _transformed(self) -> Array:
+        """The weights as Winograd's algorithm uses them, worked out once."""
+        return winograd.transformed(self.weight)
 
     def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return f(W) as a matrix: every weight at all places where a window sees a pixel."""
@@ -150,7 +186,7 @@ def convolved(values: Array, weight: Array, windows: Windows, groups: int) -> Ar
     size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
     found = np.empty((len(values), len(weight), *size), values.dtype)
     matrices, framed = _matrices(weight, groups), windows.pad(values)
-    for part, rows in _parts(len(values), matrices.shape[2], size):
+    for part, rows in _blocks(len(values), matrices.shape[2], size):
         seen = windows.unfold(framed[part], rows.start, (rows.stop - rows.start, size[1]))
         np.matmul(matrices, _grouped(seen, groups), out=_grouped(found[part, :, rows], groups))
     return found
@@ -164,7 +200,7 @@ def transposed(
     size = (relevance.shape[2], relevance.shape[3])
     framed = windows.frame((len(relevance), channels), image, relevance.dtype)
     matrices = _matrices(weight, groups)
-    for part, rows in _parts(len(relevance), matrices.shape[2], size):
+    for part, rows in _blocks(len(relevance), matrices.shape[2], size):
         seen = matrices.transpose(0, 2, 1) @ _grouped(relevance[part, :, rows], groups)
         shape = (len(seen), channels, *windows.kernel, rows.stop - rows.start, size[1])
         windows.fold(seen.reshape(shape), rows.start, framed[part])
@@ -178,7 +214,7 @@ def weight_gradient(
     size = (slope.shape[2], slope.shape[3])
     total = _matrices(np.zeros(shape, slope.dtype), groups)
     framed = windows.pad(values)
-    for part, rows in _parts(len(slope), total.shape[2], size):
+    for part, rows in _blocks(len(slope), total.shape[2], size):
         seen = windows.unfold(framed[part], rows.start, (rows.stop - rows.start, size[1]))
         above = _grouped(slope[part, :, rows], groups)
         total += (above @ _grouped(seen, groups).swapaxes(2, 3)).sum(axis=0)
@@ -195,11 +231,6 @@ def _grouped(images: Array, groups: int) -> Array:
     return images.reshape(len(images), groups, -1, images.shape[-2] * images.shape[-1])
 
 
-def _parts(count: int, inputs: int, size: Pair) -> Iterator[tuple[slice, slice]]:
-    """Yield parts of a batch, samples and rows of windows, that are laid out at a time."""
-    windows = max(_FEWEST_WINDOWS, _MOST_SEEN // inputs)
-    rows = min(size[0], max(1, windows // size[1]))
-    step = max(1, windows // (rows * size[1]))
-    for sample in range(0, count, step):
-        for row in range(0, size[0], rows):
-            yield slice(sample, sample + step), slice(row, min(row + rows, size[0]))
+def _blocks(count: int, inputs: int, size: Pair) -> Iterator[tuple[slice, slice]]:
+    """Yield the samples and the rows of windows to lay out at a time; each sees so many inputs."""
+    return blocks(count, size, max(_FEWEST_WINDOWS, _MOST_SEEN // inputs))

@@ -165,6 +165,18 @@ class Windows:
                 yield i, j, windows, (y * image[1] + x)[inside]
 
 
+def blocks(count: int, size: Pair, windows: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the samples and the rows of windows that are laid out at a time, all of a batch once.
+
+    About as many windows as wanted; several samples only where they fit as a whole.
+    """
+    rows = min(size[0], max(1, windows // size[1]))
+    step = max(1, windows // (rows * size[1]))
+    for sample in range(0, count, step):
+        for row in range(0, size[0], rows):
+            yield slice(sample, sample + step), slice(row, min(row + rows, size[0]))
+
+
 def _image(values: Array) -> Pair:
     """Return the size of images (..., height, width)."""
     return values.shape[-2], values.shape[-1]
