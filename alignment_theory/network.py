@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from alignment_theory.arrays import as_array
 from alignment_theory.layers import Dense, Layer, Linear, Relu, Switch
-from alignment_theory.layers.base import Shape
+from alignment_theory.layers.base import Algorithm, Shape, known_algorithm
 from alignment_theory.layers.residual import in_order
 from alignment_theory.trace import Trace, run
 
@@ -133,6 +133,20 @@ class Network:
     def astype(self, dtype: DTypeLike) -> "Network":
         """Return the network in another element type (``object`` for exact fractions)."""
         return Network([layer.astype(dtype) for layer in self.layers], self.input_shape)
+
+    def with_algorithm(self, algorithm: Algorithm) -> "Network":
+        """Return the network with its convolutions computed "direct" or by "winograd".
+
+        The same function, but for rounding: see :class:`~alignment_theory.layers.Conv2d`.
+
+        Raises
+        ------
+        ValueError
+            For an unknown algorithm.
+        """
+        known_algorithm("Network.with_algorithm", algorithm)
+        layers = [layer.with_algorithm(algorithm) for layer in self.layers]
+        return Network(layers, self.input_shape)
 
     def forward(self, inputs: ArrayLike) -> "Trace":
         """Run a batch, or one sample, and return everything the run left behind.

@@ -19,7 +19,7 @@ import numpy as np
 
 from alignment_theory.arrays import EXACT, Array
 from alignment_theory.attribution import Attribution
-from alignment_theory.layers import Linear, Selection, Switch
+from alignment_theory.layers import Conv2d, Linear, Selection, Switch
 from alignment_theory.magnitudes import (
     OPERATIONS_PER_TERM,
     applied,
@@ -63,9 +63,20 @@ def forward_bound(trace: Trace) -> Array:
     Errors are carried up: ``e_above = |W| e + γ (|W| |a| + |b|)`` through the recorded masks; both
     sides round, hence the factor 2.
     """
+    _require_direct(trace)
     size = magnitude(trace.sites[0].input)
     error, _ = _upward(trace.sites, 0 * size, size)
     return 2 * error
+
+
+def _require_direct(trace: Trace) -> None:
+    """Raise ValueError where a layer is computed by an algorithm that rounds otherwise."""
+    for site in trace.all_sites:
+        if isinstance(site.layer, Conv2d) and site.layer.algorithm != "direct":
+            raise ValueError(
+                f"rounding: the bounds are those of direct sums, which layer {site.index} "
+                f"({site.layer!r}) is not; use network.with_algorithm('direct')"
+            )
 
 
 def _upward(sites: Sequence[Site], error: Array, total: Array) -> tuple[Array, Array]:
@@ -153,6 +164,7 @@ def _closing(
 
 def _carry(attribution: Attribution) -> tuple[list[Array], list[Array]]:
     """Return errors and magnitudes at every position, input first."""
+    _require_direct(attribution.trace)
     size = magnitude(attribution.top)
     errors, sizes = [0 * size], [size]
     crossed = zip(attribution.trace.sites, attribution.crossings, strict=True)

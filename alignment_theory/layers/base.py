@@ -7,7 +7,7 @@ Arrays are batch first. A layer is immutable; what a forward run leaves behind i
 from abc import ABC, abstractmethod
 from enum import StrEnum
 from math import prod
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -15,6 +15,15 @@ from numpy.typing import DTypeLike
 from alignment_theory.arrays import Array, scalar_like
 
 Shape = tuple[int, ...]
+Algorithm = Literal["direct", "winograd"]
+
+
+def known_algorithm(where: str, algorithm: str) -> Algorithm:
+    """Return an algorithm's name; ValueError where it is none."""
+    for known in get_args(Algorithm):
+        if algorithm == known:
+            return known
+    raise ValueError(f"{where}: algorithm must be 'direct' or 'winograd', got {algorithm!r}")
 
 
 class Weights(StrEnum):
@@ -62,6 +71,11 @@ class Layer(ABC):
     def astype(self, dtype: DTypeLike) -> Self:
         """Return the layer with its parameters in another element type."""
         del dtype
+        return self
+
+    def with_algorithm(self, algorithm: Algorithm) -> Self:
+        """Return the layer computed by another algorithm, where it has a choice."""
+        del algorithm
         return self
 
 

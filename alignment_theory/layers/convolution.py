@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.arrays import Array
-from alignment_theory.layers.base import Shape, Weights
+from alignment_theory.layers import winograd
+from alignment_theory.layers.base import Algorithm, Shape, Weights, known_algorithm
 from alignment_theory.layers.weighted import Weighted
-from alignment_theory.layers.windows import Pair, Windows, image_shape
+from alignment_theory.layers.windows import Pair, Windows, blocks, image_shape
 
-_MOST_SEEN = 2**21
+_MOST_SEEN = 2**19
 """Numbers that are laid out at a time for the windows of a batch; more may not fit the cache."""
+
+_FEWEST_WINDOWS = 2**10
+"""Windows that are laid out at a time at least; fewer make BLAS read the weights too often."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,18 +36,26 @@ class Conv2d(Weighted):
     stride, dilation : int or pair (height, width)
     padding : int, pair (height, width), or two pairs ((top, bottom), (left, right))
     groups : int
+    algorithm : {"direct", "winograd"}
+        How the layer itself is computed, forward and transposed. "winograd" is faster where it
+        can be used (3 x 3, stride and dilation 1, no groups, images and channels not too few) and
+        rounds more, so that it may flip ReLUs whose z is nearly 0; see
+        `alignment_theory.layers.winograd`. What has other weights (:class:`Weights`) and `apply`,
+        by which rules divide, are always direct: what is exactly 0 there must stay 0.
 
     Raises
     ------
     ValueError
         For a wrong number of dimensions, an empty weight, groups that do not divide the outputs, a
-        bias of another length or dtype, sizes out of range, and non-finite entries.
+        bias of another length or dtype, sizes out of range, non-finite entries,
+        and an unknown algorithm.
     """
 
     weight: Array
     bias: Array | None = None
     windows: Windows = Windows((1, 1))
     groups: int = 1
+    algorithm: Algorithm = "direct"
     _modified: dict[Weights, Array] = field(default_factory=dict, init=False, repr=False)
 
     def __init__(
@@ -55,6 +67,7 @@ class Conv2d(Weighted):
         padding: int | Pair | tuple[Pair, Pair] = 0,
         dilation: int | Pair = 1,
         groups: int = 1,
+        algorithm: Algorithm = "direct",
     ) -> None:
         self._hold(weight, bias, ("outputs", "inputs / groups", "height", "width"))
         whole = isinstance(groups, int | np.integer) and not isinstance(groups, bool)
@@ -66,10 +79,15 @@ class Conv2d(Weighted):
         windows = Windows.of("Conv2d", self.weight.shape[2:], stride, padding, dilation)
         object.__setattr__(self, "windows", windows)
         object.__setattr__(self, "groups", int(groups))
+        object.__setattr__(self, "algorithm", known_algorithm("Conv2d", algorithm))
 
     def with_parameters(self, weight: ArrayLike, bias: ArrayLike | None) -> Self:
         """Return a convolution with the same windows and groups and other numbers."""
         return self._like(weight, bias)
+
+    def with_algorithm(self, algorithm: Algorithm) -> Self:
+        """Return the same convolution, computed by another algorithm."""
+        return partial(self._like, algorithm=algorithm)(self.weight, self.bias)
 
     @property
     def _like(self) -> partial[Self]:
@@ -81,6 +99,7 @@ class Conv2d(Weighted):
             padding=windows.padding,
             dilation=windows.dilation,
             groups=self.groups,
+            algorithm=self.algorithm,
         )
 
     def __reduce__(self) -> tuple[partial[Self], tuple[Array, Array | None]]:
@@ -93,6 +112,8 @@ class Conv2d(Weighted):
         words = [f"{inputs * self.groups} -> {outputs}", self.windows.words]
         if self.groups > 1:
             words.append(f"groups={self.groups}")
+        if self.algorithm != "direct":
+            words.append(self.algorithm)
         return f"Conv2d({', '.join(words)}, bias={self.bias is not None}, {self.dtype})"
 
     def output_shape(self, input_shape: Shape) -> Shape:
@@ -103,7 +124,10 @@ class Conv2d(Weighted):
 
     def forward(self, values: Array) -> Array:
         """Return ``W a + b``."""
-        output = self.apply(values)
+        if self._by_winograd(values.shape[1:]):
+            output = winograd.convolved(values, self._transformed, self.windows)
+        else:
+            output = self.apply(values)
         if self.bias is not None:
             output += self.bias[:, np.newaxis, np.newaxis]
         return output
@@ -114,8 +138,23 @@ class Conv2d(Weighted):
 
     def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W)ᵀ r``."""
+        if weights is Weights.PLAIN and self._by_winograd(like.shape[1:]):
+            shape = like.shape[1:]
+            return winograd.transposed(relevance, shape, self._transformed, self.windows)
         weight = self.modified(weights)
         return transposed(relevance, like.shape[1:], weight, self.windows, self.groups)
+
+    def _by_winograd(self, input_shape: Shape) -> bool:
+        """Tell whether Winograd's algorithm is wanted and suits samples of a shape."""
+        if self.algorithm == "direct":
+            return False
+        size = self.output_shape(input_shape)
+        return winograd.suits(self.weight, self.windows, self.groups, (size[1], size[2]))
+
+    @cached_property
+    def _transformed(self) -> Array:
+        """The weights as Winograd's algorithm uses them, worked out once."""
+        return winograd.transformed(self.weight)
 
     def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return f(W) as a matrix: every weight at all places where a window sees a pixel."""
@@ -145,13 +184,12 @@ def convolved(values: Array, weight: Array, windows: Windows, groups: int) -> Ar
     weight is (outputs, inputs / groups, height, width).
     """
     size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
-    found = np.empty((len(values), groups, len(weight) // groups, size[0] * size[1]), values.dtype)
-    matrices = _matrices(weight, groups)
-    for part in _parts(len(values), weight, values.shape[1], size):
-        seen = windows.unfold(values[part], size)
-        columns = seen.reshape(len(seen), groups, matrices.shape[2], -1)
-        np.matmul(matrices, columns, out=found[part])
-    return found.reshape(len(values), len(weight), *size)
+    found = np.empty((len(values), len(weight), *size), values.dtype)
+    matrices, framed = _matrices(weight, groups), windows.pad(values)
+    for part, rows in _blocks(len(values), matrices.shape[2], size):
+        seen = windows.unfold(framed[part], rows.start, (rows.stop - rows.start, size[1]))
+        np.matmul(matrices, _grouped(seen, groups), out=_grouped(found[part, :, rows], groups))
+    return found
 
 
 def transposed(
@@ -160,14 +198,13 @@ def transposed(
     """Return the transpose of `convolved`, for inputs of a shape (channels, height, width)."""
     channels, image = image_shape("Conv2d", input_shape)
     size = (relevance.shape[2], relevance.shape[3])
-    found = np.empty((len(relevance), *input_shape), relevance.dtype)
-    matrices = _matrices(weight, groups).transpose(0, 2, 1)
-    for part in _parts(len(relevance), weight, channels, size):
-        above = relevance[part]
-        seen = matrices @ above.reshape(len(above), groups, matrices.shape[2], -1)
-        spread = seen.reshape(len(above), channels, *windows.kernel, *size)
-        found[part] = windows.fold(spread, image)
-    return found
+    framed = windows.frame((len(relevance), channels), image, relevance.dtype)
+    matrices = _matrices(weight, groups)
+    for part, rows in _blocks(len(relevance), matrices.shape[2], size):
+        seen = matrices.transpose(0, 2, 1) @ _grouped(relevance[part, :, rows], groups)
+        shape = (len(seen), channels, *windows.kernel, rows.stop - rows.start, size[1])
+        windows.fold(seen.reshape(shape), rows.start, framed[part])
+    return np.ascontiguousarray(windows.crop(framed, image))
 
 
 def weight_gradient(
@@ -175,12 +212,12 @@ def weight_gradient(
 ) -> Array:
     """Return the gradient of ``Σ slope ∘ convolved(values, W)`` with respect to W of that shape."""
     size = (slope.shape[2], slope.shape[3])
-    total = np.zeros((groups, shape[0] // groups, shape[1] * shape[2] * shape[3]), slope.dtype)
-    for part in _parts(len(slope), np.empty(shape), values.shape[1], size):
-        seen = windows.unfold(values[part], size)
-        columns = seen.reshape(len(seen), groups, total.shape[2], -1)
-        above = slope[part].reshape(len(seen), groups, total.shape[1], -1)
-        total += (above @ columns.swapaxes(2, 3)).sum(axis=0)
+    total = _matrices(np.zeros(shape, slope.dtype), groups)
+    framed = windows.pad(values)
+    for part, rows in _blocks(len(slope), total.shape[2], size):
+        seen = windows.unfold(framed[part], rows.start, (rows.stop - rows.start, size[1]))
+        above = _grouped(slope[part, :, rows], groups)
+        total += (above @ _grouped(seen, groups).swapaxes(2, 3)).sum(axis=0)
     return total.reshape(shape)
 
 
@@ -189,9 +226,11 @@ def _matrices(weight: Array, groups: int) -> Array:
     return weight.reshape(groups, len(weight) // groups, -1)
 
 
-def _parts(count: int, weight: Array, channels: int, size: Pair) -> Iterator[slice]:
-    """Yield parts of a batch of which the windows see no more than `_MOST_SEEN` numbers."""
-    seen = channels * weight.shape[2] * weight.shape[3] * size[0] * size[1]
-    step = max(1, _MOST_SEEN // seen)
-    for start in range(0, count, step):
-        yield slice(start, start + step)
+def _grouped(images: Array, groups: int) -> Array:
+    """Return a view of (batch, channels, ..., y, x) as one matrix a group, windows as columns."""
+    return images.reshape(len(images), groups, -1, images.shape[-2] * images.shape[-1])
+
+
+def _blocks(count: int, inputs: int, size: Pair) -> Iterator[tuple[slice, slice]]:
+    """Yield the samples and the rows of windows to lay out at a time; each sees so many inputs."""
+    return blocks(count, size, max(_FEWEST_WINDOWS, _MOST_SEEN // inputs))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from alignment_theory.arrays import EXACT, Array, readonly, require_flags
+from alignment_theory.kernels.pooling import largest
 from alignment_theory.layers.base import Linear, Selection, Shape, Weights
 from alignment_theory.layers.windows import Pair, Windows, image_shape, pair_of
 
@@ -250,16 +251,7 @@ class MaxPool2d(Selection):
 
     def select(self, values: Array) -> Array:
         """Return where the largest value of every window is, as flat indices into the sample."""
-        channels, *output = self.output_shape(values.shape[1:])
-        places = np.arange(values[0].size).reshape(values.shape[1:])
-        size = (output[0], output[1])
-        framed, sources = self.windows.pad(values, -np.inf), self.windows.pad(places, -1)
-        largest = np.full((len(values), channels, *size), -np.inf, dtype=values.dtype)
-        selected = np.full(largest.shape, -1, dtype=np.intp)
-        for _, _, (rows, columns) in self.windows.offsets(size):
-            seen, source = framed[..., rows, columns], sources[:, rows, columns]
-            better = seen > largest if self.ties == "first" else seen >= largest
-            better &= source >= 0
-            selected = np.where(better, source, selected)
-            largest = np.where(better, seen, largest)
-        return selected
+        _, *size = self.output_shape(values.shape[1:])
+        windows, last = self.windows, self.ties == "last"
+        before = windows.padding[0][0], windows.padding[1][0]
+        return largest(values, windows.kernel, windows.stride, before, tuple(size), last)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from alignment_theory.arrays import Array, scalar_like
-from alignment_theory.layers.base import Layer, Linear, Shape, Weights
+from alignment_theory.layers.base import Algorithm, Layer, Linear, Shape, Weights
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,11 @@ class Residual(Layer):
     def astype(self, dtype: DTypeLike) -> Self:
         """Return the layer with all parameters in another element type."""
         return type(self)(*([layer.astype(dtype) for layer in branch] for branch in self.branches))
+
+    def with_algorithm(self, algorithm: Algorithm) -> Self:
+        """Return the layer with all convolutions computed by another algorithm."""
+        inner = ([layer.with_algorithm(algorithm) for layer in branch] for branch in self.branches)
+        return type(self)(*inner)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output sample; ValueError where the two sides differ."""

@@ -96,12 +96,15 @@ class Windows:
         """Return images (..., height, width) with their padding."""
         if not self.padded:
             return values
-        (top, _), (left, _) = self.padding
-        height, width = values.shape[-2:]
-        size = self.padded_size((height, width))
-        framed = np.full((*values.shape[:-2], *size), fill, dtype=values.dtype)
-        framed[..., top : top + height, left : left + width] = values
+        framed = self.frame(values.shape[:-2], _image(values), values.dtype)
+        if fill != 0:
+            framed.fill(fill)
+        self.crop(framed, _image(values))[...] = values
         return framed
+
+    def frame(self, leading: Shape, image: Pair, dtype: np.dtype[Any]) -> Array:
+        """Return zeros (*leading, height, width) for images with their padding."""
+        return np.zeros((*leading, *self.padded_size(image)), dtype)
 
     def crop(self, framed: Array, image: Pair) -> Array:
         """Return padded images without their padding."""
@@ -122,21 +125,22 @@ class Windows:
                 )
                 yield i, j, (rows, columns)
 
-    def unfold(self, values: Array, output: Pair, fill: Any = 0) -> Array:
-        """Return what the windows see of images (..., height, width): (..., i, j, y, x)."""
-        framed = self.pad(values, fill)
-        seen = np.empty((*values.shape[:-2], *self.kernel, *output), dtype=values.dtype)
+    def unfold(self, framed: Array, first: int, output: Pair) -> Array:
+        """Return what rows of windows see of padded images (..., height, width): (..., i, j, y, x).
+
+        The rows are `output[0]` many, from the row `first` on.
+        """
+        reached = framed[..., first * self.stride[0] :, :]
+        seen = np.empty((*framed.shape[:-2], *self.kernel, *output), dtype=framed.dtype)
         for i, j, (rows, columns) in self.offsets(output):
-            seen[..., i, j, :, :] = framed[..., rows, columns]
+            seen[..., i, j, :, :] = reached[..., rows, columns]
         return seen
 
-    def fold(self, seen: Array, image: Pair) -> Array:
-        """Return the transpose of `unfold`: every entry is added where it was seen."""
-        size = self.padded_size(image)
-        framed = np.full((*seen.shape[:-4], *size), 0, dtype=seen.dtype)
-        for i, j, (rows, columns) in self.offsets((seen.shape[-2], seen.shape[-1])):
-            framed[..., rows, columns] += seen[..., i, j, :, :]
-        return self.crop(framed, image)
+    def fold(self, seen: Array, first: int, framed: Array) -> None:
+        """Do the transpose of `unfold`: add every entry to the padded images where it was seen."""
+        reached = framed[..., first * self.stride[0] :, :]
+        for i, j, (rows, columns) in self.offsets(_image(seen)):
+            reached[..., rows, columns] += seen[..., i, j, :, :]
 
     def inside(self, image: Pair, output: Pair) -> Array:
         """Return which windows lie in the image as a whole, (y, x)."""
@@ -159,6 +163,23 @@ class Windows:
                 inside = (y >= 0) & (y < image[0]) & (x >= 0) & (x < image[1])
                 windows = (rows * output[1] + columns)[inside]
                 yield i, j, windows, (y * image[1] + x)[inside]
+
+
+def blocks(count: int, size: Pair, windows: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the samples and the rows of windows that are laid out at a time, all of a batch once.
+
+    About as many windows as wanted; several samples only where they fit as a whole.
+    """
+    rows = min(size[0], max(1, windows // size[1]))
+    step = max(1, windows // (rows * size[1]))
+    for sample in range(0, count, step):
+        for row in range(0, size[0], rows):
+            yield slice(sample, sample + step), slice(row, min(row + rows, size[0]))
+
+
+def _image(values: Array) -> Pair:
+    """Return the size of images (..., height, width)."""
+    return values.shape[-2], values.shape[-1]
 
 
 def image_shape(where: str, shape: Shape, channels: int | None = None) -> tuple[int, Pair]:

@@ -14,6 +14,7 @@ from rule_table import ENTRIES, attribution_of, explicit_relevances, passes_of
 from alignment_theory import Stabiliser, combined_weight
 from alignment_theory.kernels import Kernel, kernel
 from alignment_theory.kernels.gates import gate, row_quantiles
+from alignment_theory.kernels.pooling import largest
 from alignment_theory.kernels.ratios import ratios
 from alignment_theory.rules.rectgrad import Interpolation, quantile_place
 
@@ -161,6 +162,33 @@ def test_quantile_place_is_exact():
     assert quantile_place(6, 45, "midpoint") == (2, Fraction(1, 2))
     assert quantile_place(5, 100, "higher") == (4, 0)
     assert quantile_place(1, 98, "linear") == (0, 0)
+
+
+@given(data=st.data(), dtype=floats, last=st.booleans())
+def test_largest_equals_its_python_function_and_definition(data, dtype, last):
+    window, stride = (data.draw(st.tuples(*2 * [st.integers(1, 3)])) for _ in range(2))
+    before = tuple(data.draw(st.integers(0, w - 1)) for w in window)
+    shape = (
+        2,
+        2,
+        *(w - b + data.draw(st.integers(0, 4)) for w, b in zip(window, before, strict=True)),
+    )
+    images = data.draw(arrays(dtype, shape))
+    size = tuple(
+        (n + b - w) // s + 1 for n, b, w, s in zip(shape[2:], before, window, stride, strict=True)
+    )
+    geometry = window, stride, before, size
+    chosen = largest(images, *geometry, last)
+    assert_same([chosen], [largest.py_func(images, *geometry, last)])
+    numbers = np.arange(images[0].size).reshape(images.shape[1:])
+    for n, c, y, x in np.ndindex(chosen.shape):
+        rows, columns = (
+            slice(max(k * s - b, 0), k * s - b + w)
+            for k, s, b, w in zip((y, x), stride, before, window, strict=True)
+        )
+        seen = images[n, c, rows, columns].ravel()
+        winners = np.flatnonzero(seen == seen.max())
+        assert chosen[n, c, y, x] == numbers[c, rows, columns].ravel()[winners[-1 if last else 0]]
 
 
 def test_read_only_arrays():

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy.signal import correlate
 
 from alignment_theory import Conv2d
+from alignment_theory.layers import convolution
 from alignment_theory.layers.base import Weights
+from alignment_theory.layers.convolution import weight_gradient
 
 
 def unrolled(layer, images, weight):
@@ -76,6 +78,25 @@ def test_every_function_of_the_weights_is_the_unrolled_sum(case):
     bias = layer.bias_vector(images).reshape(relevance.shape[1:])
     assert (layer.forward(images) == layer.apply(images) + bias).all()
     assert layer.has_bias == bool((bias != 0).any())
+
+
+@given(cases(), st.sampled_from([1, 3, 9, 40]), st.sampled_from([1, 60]))
+def test_nothing_depends_on_how_much_is_laid_out_at_a_time(case, fewest, most):
+    layer, images, relevance = case
+    images, relevance = (np.concatenate([v, 2 * v, -v]) for v in (images, relevance))
+    shape = layer.weight.shape
+
+    def found():
+        gradient = weight_gradient(relevance, images, shape, layer.windows, layer.groups)
+        return layer.apply(images), layer.pullback(relevance, images), gradient
+
+    at_once = found()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "_FEWEST_WINDOWS", fewest)
+        patch.setattr(convolution, "_MOST_SEEN", most)
+        in_parts = found()
+    for one, other in zip(at_once, in_parts, strict=True):
+        assert one.shape == other.shape and (one == other).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, object])

@@ -1,0 +1,170 @@
+"""Winograd's algorithm F(4 x 4, 3 x 3) for convolutions of 3 x 3 weights and stride 1.
+
+A tile of 4 x 4 outputs sees 6 x 6 inputs d. With the matrices A (4, 6), G (6, 3) and B (6, 6) it is
+``A ((G w Gᵀ) ∘ (B d Bᵀ)) Aᵀ``, summed over the channels: 36 products a channel in place of 144.
+They are those of two polynomials given by their values at six points: 0, ±5/8, ±3/2 and infinity.
+The transpose of the convolution is the product of the transposed steps, with the same ``G w Gᵀ``.
+
+In exact arithmetic this *is* the convolution. In floats an output of C channels is off by at most
+``γ_{C+61} Σ |A| ((|G| |w| |Gᵀ|) ∘ (|B| |d| |Bᵀ|)) |Aᵀ|``: A and B are exact in binary and have no
+more than 5 entries a line, so that each of their two sums is 25 roundings deep, ``G w Gᵀ`` is 11,
+and the products and their sum are C. The direct sum is off by ``γ_{9C} Σ |w| |d|``; what γ
+multiplies is up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2).
+
+Sources: Lavin, Gray (2016), arXiv:1509.09308, for the tiles; Barabasz et al. (2020),
+arXiv:1803.10986, for how points are chosen.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
+from itertools import product
+from math import isqrt, prod
+from typing import Any
+
+import numpy as np
+
+from alignment_theory.arrays import EXACT, Array, readonly
+from alignment_theory.layers.base import Shape
+from alignment_theory.layers.windows import Pair, Windows, blocks
+
+POINTS = (Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2))
+"""Where the polynomials are evaluated, besides infinity; small, apart, and exact in binary."""
+
+_TILES = 128  # laid out at a time
+_LEAST_SIDE = 12
+_FEWEST_CHANNELS = 16
+
+
+def suits(weight: Array, windows: Windows, groups: int, output: Pair) -> bool:
+    """Tell whether a convolution can be computed in this way, and is large enough to gain by it."""
+    return (
+        windows == Windows((3, 3), padding=windows.padding)
+        and groups == 1
+        and min(output) >= _LEAST_SIDE
+        and min(weight.shape[:2]) >= _FEWEST_CHANNELS
+    )
+
+
+def matrices() -> tuple[Array, Array, Array]:
+    """Return A, G and B in exact fractions."""
+    a, g, b = np.zeros((4, 6), EXACT), np.zeros((6, 3), EXACT), np.zeros((6, 6), EXACT)
+    for k, point in enumerate(POINTS):
+        others = POINTS[:k] + POINTS[k + 1 :]
+        a[:, k] = [point**power for power in range(4)]
+        g[k] = [point**power / prod(point - other for other in others) for power in range(3)]
+        b[k, :5] = _coefficients(others)
+    a[3, 5] = g[5, 2] = Fraction(1)
+    b[5] = _coefficients(POINTS)
+    return a, g, b
+
+
+def _coefficients(roots: tuple[Fraction, ...]) -> list[Fraction]:
+    """Return the coefficients of Π (x - root), that of x⁰ first."""
+    zero, found = Fraction(0), [Fraction(1)]
+    for root in roots:
+        found = [up - root * same for up, same in zip([zero, *found], [*found, zero], strict=True)]
+    return found
+
+
+def amplification() -> float:
+    """Return how many times larger a worst sum of magnitudes is than that of direct sums.
+
+    The worst are weights and inputs of one magnitude, and the output at a corner of its tile.
+    """
+    a, g, b = (np.abs(matrix) for matrix in matrices())
+    return float((a @ (g.sum(axis=1) * b.sum(axis=1))).max() / 3) ** 2
+
+
+@lru_cache
+def _flat(dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
+    """Return A ⊗ A, G ⊗ G and B ⊗ B, which act on flattened tiles."""
+    a, g, b = (readonly(np.kron(matrix, matrix).astype(dtype)) for matrix in matrices())
+    return a, g, b
+
+
+def transformed(weight: Array) -> Array:
+    """Return ``G w Gᵀ`` of weights (outputs, inputs, 3, 3), (36, outputs, inputs)."""
+    wide = weight if weight.dtype == EXACT else weight.astype(np.float64)
+    found = _flat(wide.dtype)[1] @ wide.reshape(-1, 9).T
+    return readonly(found.reshape(36, *weight.shape[:2]).astype(weight.dtype))
+
+
+def convolved(values: Array, products: Array, windows: Windows) -> Array:
+    """Return the convolution of a batch with weights that are `transformed`."""
+    size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
+    a, _, b = _flat(values.dtype)
+    corner = windows.padding[0][0], windows.padding[1][0]
+    found = _crossed(_phases(values, corner, _grid(size, 6)), b, products, a)
+    return _image(found, (0, 0), size)
+
+
+def transposed(relevance: Array, input_shape: Shape, products: Array, windows: Windows) -> Array:
+    """Return the transpose of `convolved`, for inputs of a shape (channels, height, width)."""
+    a, _, b = _flat(relevance.dtype)
+    phases = _phases(relevance, (0, 0), _grid((relevance.shape[2], relevance.shape[3]), 4))
+    found = _crossed(phases, a.T, products.transpose(0, 2, 1), b.T)
+    corner = windows.padding[0][0], windows.padding[1][0]
+    return _image(found, corner, (input_shape[1], input_shape[2]))
+
+
+def _grid(size: Pair, side: int) -> Pair:
+    """Return the rows and columns of blocks of 4 x 4 that tiles of a side take for some outputs."""
+    return -(-size[0] // 4) + _reach(side), -(-size[1] // 4) + _reach(side)
+
+
+def _reach(side: int) -> int:
+    """Return how many blocks of 4 x 4 a tile of a side reaches beyond its own."""
+    return (side - 1) // 4
+
+
+def _phases(images: Array, corner: Pair, grid: Pair) -> Array:
+    """Return images, with zeros around them, by the place in a block of 4 x 4 pixels.
+
+    (batch, channels, 4, 4, rows of blocks, columns of blocks): what a place of all tiles sees lies
+    in rows.
+    """
+    height, width = images.shape[2:]
+    framed = np.zeros((*images.shape[:2], 4 * grid[0], 4 * grid[1]), images.dtype)
+    framed[..., corner[0] : corner[0] + height, corner[1] : corner[1] + width] = images
+    blocked = framed.reshape(*images.shape[:2], grid[0], 4, grid[1], 4)
+    return np.ascontiguousarray(blocked.transpose(0, 1, 3, 5, 2, 4))
+
+
+def _image(phases: Array, corner: Pair, size: Pair) -> Array:
+    """Return the images of a size whose corner is there, undoing `_phases`."""
+    batch, channels, _, _, rows, columns = phases.shape
+    framed = phases.transpose(0, 1, 4, 2, 5, 3).reshape(batch, channels, 4 * rows, 4 * columns)
+    cut = framed[..., corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
+    return np.ascontiguousarray(cut)
+
+
+def _crossed(phases: Array, inner: Array, products: Array, outer: Array) -> Array:
+    """Return what the products make of all tiles, `inner` and `outer` acting on each, as phases."""
+    entering, leaving = isqrt(inner.shape[1]), isqrt(outer.shape[0])
+    rows, columns = (count - _reach(entering) for count in phases.shape[4:])
+    grid = rows + _reach(leaving), columns + _reach(leaving)
+    found = np.zeros((len(phases), products.shape[1], 4, 4, *grid), phases.dtype)
+    for part, band in blocks(len(phases), (rows, columns), _TILES):
+        size = band.stop - band.start, columns
+        below, above = phases[part], found[part]
+        tiles = np.empty((*below.shape[:2], entering, entering, *size), phases.dtype)
+        for i, j, place in _places(entering, band, columns):
+            tiles[:, :, i, j] = below[place]
+        entered = inner @ tiles.reshape(*tiles.shape[:2], entering**2, -1)
+        samples, channels, points, count = entered.shape
+        stacked = entered.transpose(2, 1, 0, 3).reshape(points, channels, -1)
+        left = (products @ stacked).reshape(points, -1, samples, count)
+        spread = outer @ left.transpose(2, 1, 0, 3)
+        tiles = spread.reshape(*above.shape[:2], leaving, leaving, *size)
+        for i, j, place in _places(leaving, band, columns):
+            above[place] += tiles[:, :, i, j]
+    return found
+
+
+def _places(side: int, band: slice, columns: int) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
+    """Yield every place (i, j) of a tile with where it lies in phases, for a band of tiles."""
+    for i, j in product(range(side), range(side)):
+        down, across = _reach(i + 1), _reach(j + 1)
+        rows = slice(band.start + down, band.stop + down)
+        yield i, j, (..., i % 4, j % 4, rows, slice(across, columns + across))

@@ -1,0 +1,261 @@
+"""Winograd's algorithm against exact fractions, the direct sum and its own rounding bound."""
+
+import copy
+import pickle
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alignment_theory import (
+    Conv2d,
+    Dense,
+    Flatten,
+    GuidedBackprop,
+    Network,
+    Relu,
+    ZPlus,
+    attribute,
+)
+from alignment_theory.layers import Residual, winograd
+from alignment_theory.layers.base import Weights
+from alignment_theory.models import load, save
+from alignment_theory.rounding import forward_bound, gamma, relevance_bounds
+
+ROOMY = np.ones((16, 16, 3, 3))
+
+
+@pytest.fixture
+def any_size(monkeypatch):
+    """Use the algorithm for small images and few channels too."""
+    monkeypatch.setattr(winograd, "_LEAST_SIDE", 1)
+    monkeypatch.setattr(winograd, "_FEWEST_CHANNELS", 1)
+
+
+@pytest.fixture
+def never(monkeypatch):
+    """Make the algorithm raise."""
+
+    def refuse(*arguments):
+        raise AssertionError("winograd was used")
+
+    monkeypatch.setattr(winograd, "convolved", refuse)
+    monkeypatch.setattr(winograd, "transposed", refuse)
+
+
+def exact(values):
+    return np.vectorize(Fraction, otypes=[object])(values)
+
+
+def test_the_matrices_are_those_of_a_correlation_of_three_with_six():
+    a, g, b = winograd.matrices()
+    found = np.einsum("ik,kl,km->ilm", a, g, b)
+    for i, j, m in product(range(4), range(3), range(6)):
+        assert found[i, j, m] == (m == i + j)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_acts_on_tiles_is_exact_and_has_short_sums(dtype):
+    for matrix, name in zip(winograd.matrices(), "AGB", strict=True):
+        twice = np.kron(matrix, matrix)
+        if name != "G":
+            assert (exact(twice.astype(dtype).astype(float)) == twice).all()
+            assert max((matrix != 0).sum(axis=axis).max() for axis in (0, 1)) == 5
+
+
+def test_the_stated_amplification_is_reached_and_smaller_than_with_whole_points(monkeypatch):
+    a, g, b = (np.abs(m.astype(float)) for m in winograd.matrices())
+    ones = a @ ((g @ np.ones((3, 3)) @ g.T) * (b @ np.ones((6, 6)) @ b.T)) @ a.T
+    assert winograd.amplification() == pytest.approx(ones.max() / 9, rel=1e-12)
+    assert f"= {winograd.amplification():.0f} times" in winograd.__doc__.replace("\n", " ")
+    monkeypatch.setattr(winograd, "POINTS", tuple(map(Fraction, (0, 1, -1, 2, -2))))
+    assert f"({winograd.amplification():.0f} times" in winograd.__doc__
+
+
+@st.composite
+def cases(draw):
+    """A convolution that it can do, images and relevance, all small multiples of 1/2, exact."""
+    padding = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in range(2))
+    size = [draw(st.integers(max(1, 3 - sum(p)), 11)) for p in padding]
+    outputs, channels, batch = (draw(st.integers(1, 2)) for _ in range(3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+
+    def halves(*shape):
+        return exact(rng.integers(-3, 4, size=shape) / 2)
+
+    layer = Conv2d(halves(outputs, channels, 3, 3), padding=padding)
+    images = halves(batch, channels, *size)
+    return layer, images, halves(batch, *layer.output_shape(images.shape[1:]))
+
+
+@given(cases(), st.sampled_from([1, 4, 128]))
+def test_exact_fractions_are_those_of_the_direct_sum_and_of_its_transpose(case, tiles):
+    layer, images, relevance = case
+    products = winograd.transformed(layer.weight)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "_TILES", tiles)
+        found = winograd.convolved(images, products, layer.windows)
+        below = winograd.transposed(relevance, images.shape[1:], products, layer.windows)
+    assert found.shape == relevance.shape and (found == layer.apply(images)).all()
+    assert below.shape == images.shape and (below == layer.pullback(relevance, images)).all()
+
+
+def magnitudes(weight, images, relevance, padding=1):
+    """Return |A| ((|G| |w| |Gᵀ|) ∘ (|B| |d| |Bᵀ|)) |Aᵀ| summed over channels, and its transpose."""
+    a, g, b = (np.abs(m.astype(float)) for m in winograd.matrices())
+    products = np.einsum("kp,ocpq,lq->ockl", g, np.abs(weight), g)
+    height, width = relevance.shape[2:]
+    framed = np.pad(np.abs(images), ((0, 0), (0, 0), (padding, 8), (padding, 8)))
+    arriving = np.pad(np.abs(relevance), ((0, 0), (0, 0), (0, 3), (0, 3)))
+    up, down = np.zeros(arriving.shape), np.zeros(framed.shape)
+    for y, x in product(range(0, height, 4), range(0, width, 4)):
+        tile = np.einsum("kp,ncpq,lq->nckl", b, framed[..., y : y + 6, x : x + 6], b)
+        made = np.einsum("ockl,nckl->nokl", products, tile)
+        up[..., y : y + 4, x : x + 4] = np.einsum("ik,nokl,jl->noij", a, made, a)
+        tile = np.einsum("ik,noij,jl->nokl", a, arriving[..., y : y + 4, x : x + 4], a)
+        made = np.einsum("ockl,nokl->nckl", products, tile)
+        down[..., y : y + 6, x : x + 6] += np.einsum("kp,nckl,lq->ncpq", b, made, b)
+    rows, columns = images.shape[2:]
+    inside = down[..., padding : padding + rows, padding : padding + columns]
+    return up[..., :height, :width], inside
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_is_within_the_stated_bound(dtype):
+    """The transpose sums O outputs and has up to four tiles to add up."""
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((5, 7, 3, 3)).astype(dtype)
+    images = np.maximum(rng.standard_normal((2, 7, 9, 14)), 0).astype(dtype)
+    relevance = rng.standard_normal((2, 5, 9, 14)).astype(dtype)
+    layer = Conv2d(exact(weight.astype(float)), padding=1)
+    products = winograd.transformed(weight)
+    found = winograd.convolved(images, products, layer.windows)
+    below = winograd.transposed(relevance, images.shape[1:], products, layer.windows)
+    images, relevance = (exact(values.astype(float)) for values in (images, relevance))
+    up, down = magnitudes(weight.astype(float), images.astype(float), relevance.astype(float))
+    for ours, truth, size, terms in (
+        (found, layer.apply(images), up, 7),
+        (below, layer.pullback(relevance, images), down, 5 + 3),
+    ):
+        error = np.abs(exact(ours.astype(float)) - truth).astype(float)
+        bound = gamma(terms + 61, np.dtype(dtype)) * size
+        assert (error <= bound).all()
+        assert error.max() > 1e-4 * bound.max()  # the bound is not so wide as to say nothing
+
+
+def test_nan_is_seen_by_every_window_that_sees_it():
+    weight = np.random.default_rng(0).standard_normal((1, 1, 3, 3))
+    weight[0, 0, 1] = 0  # 0 · NaN is NaN
+    layer = Conv2d(weight, padding=1)
+    products = winograd.transformed(weight)
+    for y, x in np.ndindex(9, 9):
+        images = np.ones((1, 1, 9, 9))
+        images[0, 0, y, x] = np.nan
+        direct = np.isnan(layer.apply(images))
+        assert (np.isnan(winograd.convolved(images, products, layer.windows)) >= direct).all()
+        back = winograd.transposed(images, (1, 9, 9), products, layer.windows)
+        assert (np.isnan(back) >= np.isnan(layer.pullback(images, images))).all()
+
+
+def test_overflow_is_refused():
+    net = Network([Conv2d(1e30 * ROOMY.astype(np.float32), padding=1)], (16, 12, 12))
+    with pytest.raises(ValueError, match="layer 0 .*winograd.* overflowed float32"):
+        net.with_algorithm("winograd").forward(np.full((16, 12, 12), 1e30, np.float32))
+
+
+def test_attributions_of_exact_networks_are_equal(any_size):
+    rng = np.random.default_rng(3)
+
+    def whole(*shape):
+        return rng.integers(-2, 3, size=shape)
+
+    layers = [
+        Conv2d(whole(2, 1, 3, 3), whole(2), padding=1),
+        Relu(),
+        Residual([Conv2d(whole(2, 2, 3, 3), padding=1), Relu()]),
+        Flatten(),
+        Dense(whole(3, 50)),
+    ]
+    direct = Network(layers, (1, 5, 5)).astype(object)
+    fast = direct.with_algorithm("winograd")
+    x = exact(whole(2, 1, 5, 5) / 2)
+    for rule in (GuidedBackprop(), ZPlus()):
+        one, other = (attribute(net, x, rule=rule, target=1) for net in (direct, fast))
+        for level, same in zip(one.relevances, other.relevances, strict=True):
+            assert (level == same).all()
+    assert "winograd" in repr(fast.layers[0]) and "winograd" in repr(fast.layers[2].body[0])
+
+
+def test_only_what_gains_is_computed_so(never):
+    for settings, shape in [
+        ({"stride": 2}, (16, 24, 24)),
+        ({"dilation": 2}, (16, 24, 24)),
+        ({"padding": 0}, (16, 13, 24)),  # 11 rows of outputs
+    ]:
+        layer = Conv2d(ROOMY, algorithm="winograd", **settings)
+        images = np.ones((1, *shape))
+        layer.pullback(layer.forward(images), images)
+    for weight, groups in [(ROOMY, 2), (ROOMY[:15], 1), (ROOMY[:, :15], 1), (ROOMY[..., :2], 1)]:
+        layer = Conv2d(weight, groups=groups, algorithm="winograd")
+        images = np.ones((1, weight.shape[1] * groups, 20, 20))
+        layer.pullback(layer.forward(images), images)
+    suited, images = Conv2d(ROOMY, algorithm="winograd"), np.ones((1, 16, 14, 14))
+    with pytest.raises(AssertionError, match="winograd was used"):
+        suited.forward(images)
+    with pytest.raises(AssertionError, match="winograd was used"):
+        suited.pullback(images[..., :12, :12], images)
+
+
+def test_what_rules_divide_by_is_direct(never):
+    layer = Conv2d(ROOMY, algorithm="winograd")
+    images = np.zeros((1, 16, 14, 14))
+    images[..., 0, 0] = 1
+    for weights in Weights:
+        layer.apply(images, weights)
+        if weights is not Weights.PLAIN:
+            layer.pullback(images[..., :12, :12], images, weights)
+
+
+def test_the_default_is_direct(never):
+    layer = Conv2d(ROOMY)
+    images = np.ones((1, 16, 14, 14))
+    layer.pullback(layer.forward(images), images)
+    assert "winograd" not in repr(layer)
+
+
+def test_the_algorithm_is_kept_by_copies_and_not_by_files(tmp_path):
+    layer = Conv2d(ROOMY, np.ones(16), padding=1, algorithm="winograd")
+    assert repr(layer) == (
+        "Conv2d(16 -> 16, 3x3, padding=((1, 1), (1, 1)), winograd, bias=True, float64)"
+    )
+    for kept in (
+        layer.astype(np.float32),
+        layer.with_parameters(2 * ROOMY, None),
+        pickle.loads(pickle.dumps(layer)),
+        copy.deepcopy(layer),
+    ):
+        assert kept.algorithm == "winograd"
+    assert layer.with_algorithm("direct").algorithm == "direct"
+    net = Network([layer], (16, 12, 12))
+    assert net.astype(np.float32).layers[0].algorithm == "winograd"
+    save(net, tmp_path / "net.npz")
+    assert load(tmp_path / "net.npz").layers[0].algorithm == "direct"
+
+
+def test_unknown_algorithms_are_refused():
+    message = "algorithm must be 'direct' or 'winograd', got 'fft'"
+    with pytest.raises(ValueError, match=f"^Conv2d: {message}"):
+        Conv2d(ROOMY, algorithm="fft")
+    with pytest.raises(ValueError, match=f"^Network.with_algorithm: {message}"):
+        Network([Dense([[1.0]])]).with_algorithm("fft")
+
+
+def test_rounding_bounds_are_refused_that_are_derived_for_direct_sums():
+    net = Network([Residual([Conv2d(ROOMY, padding=1)])], (16, 12, 12)).with_algorithm("winograd")
+    attribution = attribute(net, np.ones((16, 12, 12)), rule=GuidedBackprop(), target=0)
+    for bound in (lambda: forward_bound(attribution.trace), lambda: relevance_bounds(attribution)):
+        with pytest.raises(ValueError, match="layer 1 .*network.with_algorithm"):
+            bound()
