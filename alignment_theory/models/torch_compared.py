@@ -9,7 +9,7 @@ one γ for each side, and one since a constant may be added to a sum before or a
 sizes are not seen in the layer. What cancels in the bias of a batch normalisation is counted too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,15 +23,19 @@ from alignment_theory.models.torch_layers import taken_away
 from alignment_theory.network import Network
 
 SAME = 1e-10
-"""Largest difference, in float64 and relative to the largest output, of whole networks.
+"""Largest difference of whole networks in float64, relative to the largest sum of sizes in a layer.
 
-Layers are compared to the last bits before, so this need only tell wrong connections from rounding.
+Layers are compared to the last bits before, so this need only tell wrong connections from rounding,
+which begins at 1e-16 of these sums and grows with depth.
 """
 
 _NOT_FOLLOWED = (
     "hooks, tensors that are changed in place under another name, and numbers that depend on the "
     "batch cannot be followed; if the module has none of these, please report it"
 )
+
+_LEAST = np.finfo(np.float64).tiny
+"""What underflow may take."""
 
 Tensors = Mapping[str, Array | None]
 
@@ -43,38 +47,43 @@ def compare(network: Network, parts: tuple[Part, ...], run: Run, module: Any) ->
     """
     import torch
 
-    _compare_parts(parts, run.tensors)
+    largest = _compare_parts(parts, run.tensors)
     first, *_, last = run.tensors
     inputs, output = _tensor(run.tensors, first), _tensor(run.tensors, last)
-    _require_same(network.forward(inputs).output, _tensor(run.tensors, parts[-1].above), "network")
+    logits = _tensor(run.tensors, parts[-1].above)
+    _require_same(network.forward(inputs).output, logits, largest, "network")
     with torch.no_grad():
         given = module(torch.from_numpy(inputs.copy())).numpy()
-    _require_same(given, output, "module")
+    _require_same(given, output, largest, "module")
 
 
-def _require_same(found: Array, expected: Array, what: str) -> None:
-    change, largest = np.abs(found - expected).max(), np.abs(expected).max()
+def _require_same(found: Array, expected: Array, largest: float, what: str) -> None:
+    change = np.abs(found - expected).max()
     if not change <= SAME * largest:
         raise ValueError(
             f"the {what}'s output differs from that of the module's own functions by {change:.3g}, "
-            f"of {largest:.3g} at most; {_NOT_FOLLOWED}"
+            f"where layers add up {largest:.3g} at most; {_NOT_FOLLOWED}"
         )
 
 
-def _compare_parts(parts: Iterable[Part], tensors: Tensors) -> None:
-    for part in parts:
-        for branch in part.branches:
-            _compare_parts(branch, tensors)
-        below, above = _tensor(tensors, part.below), _tensor(tensors, part.above)
-        found = _ours(part, below, tensors)
-        same = found.shape == above.shape
-        change = np.abs(found - above) if same else np.array(np.inf)
-        if not same or not (change <= _allowed(part, below, tensors)).all():
-            shown = ", ".join(map(repr, part.layers)) or "nothing"
-            raise ValueError(
-                f"{part.nodes[-1]} became {shown}, whose output differs from PyTorch's by "
-                f"{change.max():.3g}, more than rounding can do; {_NOT_FOLLOWED}"
-            )
+def _compare_parts(parts: tuple[Part, ...], tensors: Tensors) -> float:
+    """Return the largest sum of sizes in a layer; ValueError where a layer differs."""
+    inner = [_compare_parts(branch, tensors) for part in parts for branch in part.branches]
+    return max([0.0, *inner, *(_compare_part(part, tensors) for part in parts)])
+
+
+def _compare_part(part: Part, tensors: Tensors) -> float:
+    below, above = _tensor(tensors, part.below), _tensor(tensors, part.above)
+    found, change = _ours(part, below, tensors), np.array(np.inf)
+    if found.shape == above.shape:
+        change, size = np.abs(found - above), _size(part, below, tensors)
+        if (change <= _step(part, below) * size + _LEAST).all():
+            return float(size.max())
+    shown = ", ".join(map(repr, part.layers)) or "nothing"
+    raise ValueError(
+        f"{part.nodes[-1]} became {shown}, whose output differs from PyTorch's by "
+        f"{change.max():.3g}, more than rounding can do; {_NOT_FOLLOWED}"
+    )
 
 
 def _ours(part: Part, below: Array, tensors: Tensors) -> Array:
@@ -87,22 +96,23 @@ def _ours(part: Part, below: Array, tensors: Tensors) -> Array:
     return below
 
 
-def _allowed(part: Part, below: Array, tensors: Tensors) -> Array | float:
-    """Return how far rounding may take both sides from each other.
+def _step(part: Part, below: Array) -> float:
+    """Return 3 γ of a part: only its first layer rounds, and sums of branches are the same."""
+    return 3 * relative_error(part.layers[0], below) if part.layers else 0.0
 
-    Only the first layer of a part rounds, and a sum of two numbers is the same on both sides.
-    """
+
+def _size(part: Part, below: Array, tensors: Tensors) -> Array:
+    """Return the sizes of all that is added up in a part."""
+    made = [np.abs(_tensor(tensors, node.output)) for node in part.nodes]
+    size: Array = np.asarray(sum(made))
     first = part.layers[0] if part.layers else None
-    step = 0.0 if first is None else relative_error(first, below)
-    if first is None or not step:
-        return 0.0
-    above = [np.abs(_tensor(tensors, node.output)) for node in part.nodes]
-    size = magnitude(first, below).reshape(above[-1].shape) + sum(above)
+    if first is None or not relative_error(first, below):
+        return size
+    size = size + magnitude(first, below).reshape(size.shape)
     if isinstance(first, BatchNorm):
         cancelled = np.asarray(sum(taken_away(node, first.weight) for node in part.nodes))
         size = size + cancelled.reshape(-1, *(1,) * (size.ndim - 2))
-    allowed: Array = 3 * step * size + np.finfo(np.float64).tiny
-    return allowed
+    return size
 
 
 def _tensor(tensors: Tensors, name: str) -> Array:

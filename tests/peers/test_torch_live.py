@@ -249,8 +249,10 @@ def test_large_numbers_that_cancel_in_a_bias_are_allowed_for(kind, monkeypatch):
     added = zoo().Functional(lambda s, x: s.a(x) + s.w, a=linear, w=-linear.bias.data)
     module = norm if kind == "batch normalisation" else added
     from_torch(module.double().eval(), (3,))
-    what = "taken_away" if module is norm else "sum"
-    monkeypatch.setattr(torch_compared, what, lambda *given: 0.0, raising=False)
+    if module is norm:
+        monkeypatch.setattr(torch_compared, "taken_away", lambda *given: 0.0)
+    else:
+        monkeypatch.setattr(torch_compared, "sum", lambda made: 0 * made[0], raising=False)
     with pytest.raises(ValueError, match="more than rounding can do"):
         from_torch(module, (3,))
 
