@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, is_exact
+from alignment_theory.kernels.rows import combined
 from alignment_theory.layers.base import Shape, Weights
 from alignment_theory.layers.weighted import Weighted
 
@@ -69,9 +71,12 @@ class Dense(Weighted):
         return product
 
     def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
-        """Return ``f(W)ᵀ r``."""
+        """Return ``f(W)ᵀ r``; rules block most of r, and rows that meet 0 need not be read."""
         del like
-        product: Array = relevance @ self.modified(weights)
+        weight = self.modified(weights)
+        if not is_exact(weight) and 2 * np.count_nonzero(relevance) < len(weight):
+            return np.asarray(combined(relevance, weight))
+        product: Array = relevance @ weight
         return product
 
     def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:

@@ -16,6 +16,7 @@ from alignment_theory.kernels import Kernel, kernel
 from alignment_theory.kernels.gates import gate, row_quantiles
 from alignment_theory.kernels.pooling import largest
 from alignment_theory.kernels.ratios import ratios
+from alignment_theory.kernels.rows import combined
 from alignment_theory.rules.rectgrad import Interpolation, quantile_place
 
 FLOATS = (np.float32, np.float64)
@@ -162,6 +163,19 @@ def test_quantile_place_is_exact():
     assert quantile_place(6, 45, "midpoint") == (2, Fraction(1, 2))
     assert quantile_place(5, 100, "higher") == (4, 0)
     assert quantile_place(1, 98, "linear") == (0, 0)
+
+
+@given(data=st.data(), dtype=floats, shape=st.tuples(*3 * [st.integers(1, 4)]))
+def test_combined_rows_equal_their_python_function_and_the_product(data, dtype, shape):
+    factors = data.draw(arrays(dtype, shape[:2], nan=True))
+    rows = np.round(data.draw(arrays(dtype, shape[1:])))
+    found = combined(factors, rows)
+    assert_same([found], [combined.py_func(factors, rows)])
+    spread = np.abs(factors) @ np.abs(rows)
+    bound = 2 * shape[1] * np.finfo(dtype).eps * spread + np.finfo(dtype).tiny
+    close = (np.abs(found - factors @ rows) <= bound) | np.isnan(factors).any(axis=1)[:, None]
+    assert close.all()
+    assert (np.isnan(found) == np.isnan(factors).any(axis=1)[:, None]).all()
 
 
 @given(data=st.data(), dtype=floats, last=st.booleans())
