@@ -1,6 +1,5 @@
 """The catalogue as users run it."""
 
-import numpy as np
 import pytest
 
 from alignment_theory.theory import CATALOGUE
