@@ -21,23 +21,15 @@ from alignment_theory.rounding import (
 from alignment_theory.rules import (
     LRP0,
     AlphaBeta,
-    Deconvnet,
     DeepLift,
-    DeepTaylor,
     Epsilon,
-    EpsilonAlpha2Beta1,
-    EpsilonGammaBox,
-    EpsilonPlus,
     ExcitationBackprop,
     Flat,
     Gamma,
     Gradient,
     GuidedBackprop,
     InputTimesGradient,
-    IntegratedGradients,
     Method,
-    RectGrad,
-    SmoothGrad,
     WSquare,
     ZPlus,
 )
@@ -49,40 +41,8 @@ from alignment_theory.verification.identity_bounds import (
     kept_samples,
     smallest_denominator,
 )
+from alignment_theory.verification.judged_rules import ALL_RULES, CONSERVING, SIGNAL_RULES
 from alignment_theory.verification.subjects import Subject
-
-SIGNAL_RULES: tuple[Method, ...] = (Gradient(), Deconvnet(), GuidedBackprop(), RectGrad(80))
-ALL_RULES: tuple[Method, ...] = (
-    *SIGNAL_RULES,
-    InputTimesGradient(),
-    RectGrad.reference_code(90),
-    LRP0(),
-    Epsilon(0.01),
-    Gamma(),
-    Gamma(generalised=True),
-    ZPlus(),
-    AlphaBeta(2.0, 1.0),
-    WSquare(),
-    Flat(),
-    DeepTaylor(0.0, 1.0),
-    DeepTaylor(),
-    ExcitationBackprop(),
-    EpsilonPlus(),
-    EpsilonAlpha2Beta1(),
-    EpsilonGammaBox(0.0, 1.0),
-    DeepLift(0.1),
-    IntegratedGradients(steps=4),
-    SmoothGrad(samples=4),
-)
-CONSERVING: tuple[Method, ...] = (
-    ZPlus(),
-    AlphaBeta(2.0, 1.0),
-    Gamma(),
-    DeepTaylor(0.0, 1.0),
-    WSquare(),
-    Flat(),
-)
-"""Rules that keep ΣR on bias-free layers; DeepTaylor brings z^B."""
 
 Product = Callable[[Trace], tuple[Array, Array]]
 Explicit = Callable[[Attribution], Array]

@@ -20,44 +20,16 @@ from alignment_theory.arrays import Array, divide
 from alignment_theory.attribution import attribute
 from alignment_theory.layers import Linear, Selection, Switch
 from alignment_theory.magnitudes import applied, dividing, gamma, parts_of
-from alignment_theory.rules import (
-    LRP0,
-    AlphaBeta,
-    DeepLift,
-    DeepTaylor,
-    Epsilon,
-    Flat,
-    Gamma,
-    Gradient,
-    Method,
-    WSquare,
-    ZPlus,
-)
+from alignment_theory.rules import Gradient, Method
 from alignment_theory.rules.lrp import LinearRule
 from alignment_theory.trace import Site
 from alignment_theory.verification.comparisons import Comparison
-from alignment_theory.verification.identities import SIGNAL_RULES
+from alignment_theory.verification.judged_rules import LAYER_RULES
 from alignment_theory.verification.passages import Passage, passages
 from alignment_theory.verification.subjects import Subject
 
 DIRECTIONS = 1979
 """Seed of the directions: they depend on no network that they are tried on."""
-
-RULES: tuple[Method, ...] = (
-    *SIGNAL_RULES,
-    DeepLift(0.1),
-    LRP0(),
-    Epsilon(0.01),
-    Gamma(),
-    Gamma(generalised=True),
-    ZPlus(),
-    AlphaBeta(2.0, 1.0),
-    WSquare(),
-    Flat(),
-    DeepTaylor(0.0, 1.0),
-)
-"""What a layer can be crossed by: composites only say which layer gets which of these, and averages
-are of gradients. DeepTaylor brings z^B."""
 
 
 def pushed(passage: Passage, direction: Array) -> tuple[Array, Array]:
@@ -112,7 +84,7 @@ def _dot(left: Array, right: Array) -> Array:
 
 
 def products(
-    subjects: Sequence[Subject], *, rules: Sequence[Method] = RULES
+    subjects: Sequence[Subject], *, rules: Sequence[Method] = LAYER_RULES
 ) -> Iterator[Comparison]:
     """Compare ``<R_below, v>`` with ``<R_above, Mᵀ v>`` at every layer, for every rule.
 

@@ -181,7 +181,8 @@ def test_a_residual_as_a_whole_may_point_away_under_rectgrad_and_not_under_guide
     rng = np.random.default_rng(6)
     subjects = []
     for _ in range(40):
-        first, second, last = (rng.standard_normal((6, 6)) for _ in range(3))
+        first, second = rng.standard_normal((60, 6)), rng.standard_normal((6, 60)) / 8
+        last = rng.standard_normal((6, 6))
         body = [Dense(first), Relu(), Dense(second)]
         net = Network([Residual(body), Relu(), Dense(last)], (6,))
         subjects.append(Subject("residual", net, rng.uniform(-1, 1, (8, 6))))

@@ -8,12 +8,13 @@ from alignment_theory.explicit import layer_matrix
 from alignment_theory.layers import Residual
 from alignment_theory.verification.comparisons import judge_comparisons
 from alignment_theory.verification.convolutional import convolutional_subjects
-from alignment_theory.verification.layerwise import RULES, pieces, products, pushed
+from alignment_theory.verification.judged_rules import LAYER_RULES
+from alignment_theory.verification.layerwise import pieces, products, pushed
 from alignment_theory.verification.passages import passages
 from alignment_theory.verification.verdict import Outcome
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", LAYER_RULES, ids=lambda rule: rule.name)
 def test_pushed_forward_is_the_transpose_of_the_matrix(rule):
     rng = np.random.default_rng(0)
     for subject in convolutional_subjects(rng, leaky=True, bias=0.3)[:5]:

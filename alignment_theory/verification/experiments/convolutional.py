@@ -43,6 +43,7 @@ from alignment_theory.verification.compared import (
     OnVgg16,
 )
 from alignment_theory.verification.contraction import rank_one_contraction
+from alignment_theory.verification.judged_rules import LAYER_RULES
 from alignment_theory.verification.planted_layers import (
     NoShortcut,
     WithLayers,
@@ -139,7 +140,7 @@ KINDS = (
     Kind(
         CONSERVATION,
         identities.conservation,
-        partial(identities.conservation, rules=layerwise.RULES),
+        partial(identities.conservation, rules=LAYER_RULES),
         leaky=True,
     ),
     Kind(HOMOGENEITY, identities.homogeneity, identities.homogeneity, bias_free=True, leaky=True),
