@@ -1,6 +1,10 @@
 """From an ONNX file and a photograph to a picture, on the command line."""
 
+import subprocess
+import sys
+
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -81,3 +85,15 @@ def test_bad_pictures(options, message, folder):
     done = RUN.invoke(cli.app, command(folder, **where))
     assert message in str(done.exception)
     assert not (folder / "out.png").exists()
+
+
+def test_warnings_are_told_without_code(folder):
+    model = onnx.load(folder / "model.onnx")
+    model.graph.node.append(helper.make_node("Softmax", ["y"], ["p"]))
+    model.graph.output[0].name = "p"
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    call = [sys.executable, "-c", "from alignment_theory.cli import main; main()"]
+    done = subprocess.run([*call, *command(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("warning: ") and "Softmax" in done.stderr
+    assert "UserWarning" not in done.stderr and "typer" not in done.stderr

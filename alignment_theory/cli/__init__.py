@@ -1,6 +1,7 @@
 """The command line: parsing, and nothing else. ``alignment-theory --help`` lists the commands."""
 
 import sys
+import warnings
 
 from rich.console import Console
 
@@ -12,6 +13,7 @@ __all__ = ["app", "explaining", "judging", "main", "theorems"]
 
 def main() -> None:
     """Run the command line; exit code 2 with a message for bad input, 130 after Ctrl-C."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except (ValueError, OSError) as error:
@@ -20,6 +22,11 @@ def main() -> None:
     except (Interrupted, KeyboardInterrupt) as stop:
         _say(str(stop) or "interrupted")
         sys.exit(130)
+
+
+def _show_warning(message: Warning | str, *where: object, **more: object) -> None:
+    """Print a warning as users of a command read it, without the line of code that gave it."""
+    _say(f"warning: {message}", style="yellow")
 
 
 def _say(words: str, style: str = "") -> None:
