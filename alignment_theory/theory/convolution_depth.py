@@ -200,8 +200,8 @@ def _predict(rule: str, layout: Layout, size: int, inputs: int, q: float) -> Pre
 
 
 def _formula() -> sp.Eq:
-    left, span = sp.Symbol("W_lᵀ C"), sp.Symbol("U (W_l U)ᵀ C", commutative=False)
-    rest = sp.Symbol("(I - U Uᵀ) Ξ (CᵀC)^{1/2}", commutative=False)
+    left, span = sp.Symbol("(W_l)ᵀ C"), sp.Symbol("U (W_l U)ᵀ C", commutative=False)
+    rest = sp.Symbol("(I - U Uᵀ) Ξ root(CᵀC)", commutative=False)
     return sp.Eq(left, span + rest, evaluate=False)
 
 
@@ -220,7 +220,7 @@ CONVOLUTION_DEPTH = Theorem(
     Claim.MEAN,
     _formula,
     (ZHENG_2025, KIM_2019),
-    uses=("shared-weights-law", "depth-recursion"),
+    uses=("shared-weights-law",),
     parameters=(
         Choice("rule", "which rule", "guided", choices=RULES),
         LayoutOf("layout", "channels of convolutions, and pool", (16, POOL, 16)),

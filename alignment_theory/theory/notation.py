@@ -26,6 +26,8 @@ _SIGNS = {
     "σ": r"\sigma ",
     "Σ": r"\Sigma ",
     "χ": r"\chi ",
+    "Ξ": r"\Xi ",
+    "⁺": "^{+}",
     "θ": r"\theta ",
 }
 _FUNCTIONS = ("cos", "cosh", "max", "min", "sin", "tanh")

@@ -85,7 +85,7 @@ def _orthant(vectors: Sequence[Array]) -> Array:
 
 def _formula() -> sp.Eq:
     left, right = sp.Symbol("p", integer=True), sp.Symbol("j", integer=True)
-    unit = sp.IndexedBase("(x_p-x_j)/‖x_p-x_j‖")[left, right]
+    unit = sp.IndexedBase("u")[left, right]
     others = sp.IndexedBase("P")[left, right]
     places = sp.Symbol("P_i", integer=True)
     added = sp.Sum(sp.Sum(unit * others, (right, 1, 4)), (left, 1, places))
@@ -110,9 +110,9 @@ POOLED_CONVOLUTION = Theorem(
     "pooled-convolution",
     "Behind max pooling, random filters show what tells neighbouring patches apart",
     "The winner of a pool of overlapping patches is chosen by the differences between them. With "
-    "relevance h of the pools, F filters give E R = F σ E[h]/√(2π) times the sum of (x_p - x_j)/‖"
-    "x_p - x_j‖ P_pj laid on every patch p, over its rivals j, where P_pj is the chance that p "
-    "beats the others where it ties with j: a picture of edges, and all that DeconvNet shows "
+    "relevance h of the pools, F filters give E R = F σ E[h]/√(2π) times the sum of u_pj "
+    "P_pj laid on every patch p, over its rivals j: u_pj = (x_p - x_j)/‖x_p - x_j‖, and P_pj is "
+    "the chance that p beats the others where it ties with j: a picture of edges, and all that DeconvNet shows "
     "(gate 'winner', h = the positive part of the relevance). Guided Backprop adds the condition "
     "that the winner is active (rival 0), and with it the locally contrast-normalised image. ⟨E R, "
     "x⟩ = F E[h] Σ E[max over a pool of z], above 0: the switches are the gate. Where a ReLU comes "

@@ -15,9 +15,9 @@ BEFOREHAND = Hypothesis("fixed-probes", "the images y_j see W_l only through z_l
 def _formula() -> sp.And:
     degrees = sp.Symbol("rank K", positive=True)
     mean, square = sp.symbols("m_j e_j", real=True)
-    part, rest = sp.Symbol("⟨W_X, C Y_jᵀ⟩"), sp.Symbol("⟨g_{l-1}, y_j⟩")
+    part, rest = sp.Symbol("⟨W_X, C (Y_j)ᵀ⟩"), sp.Symbol("⟨g_{l-1}, y_j⟩")
     covariance, sigma = sp.symbols("K_ij sigma", real=True)
-    across = sp.Symbol("⟨C Y_iᵀ(I - P_X), C Y_jᵀ(I - P_X)⟩")
+    across = sp.Symbol("⟨C (Y_i)ᵀ (I - P_X), C (Y_j)ᵀ (I - P_X)⟩")
     return sp.And(
         sp.Eq(square, rest - mean, evaluate=False),
         sp.Eq(mean, part, evaluate=False),
