@@ -112,12 +112,13 @@ POOLED_CONVOLUTION = Theorem(
     "The winner of a pool of overlapping patches is chosen by the differences between them. With "
     "relevance h of the pools, F filters give E R = F σ E[h]/√(2π) times the sum of u_pj "
     "P_pj laid on every patch p, over its rivals j: u_pj = (x_p - x_j)/‖x_p - x_j‖, and P_pj is "
-    "the chance that p beats the others where it ties with j: a picture of edges, and all that DeconvNet shows "
-    "(gate 'winner', h = the positive part of the relevance). Guided Backprop adds the condition "
-    "that the winner is active (rival 0), and with it the locally contrast-normalised image. ⟨E R, "
-    "x⟩ = F E[h] Σ E[max over a pool of z], above 0: the switches are the gate. Where a ReLU comes "
-    "before the pooling and no place is active, DeconvNet goes to the first place and loses "
-    "alignment (gate 'winner or first'). For pools of 2 x 2; predict takes a Gaussian blob.",
+    "the chance that p beats the others where it ties with j: a picture of edges, and all that "
+    "DeconvNet shows (gate 'winner', h = the positive part of the relevance). Guided Backprop "
+    "adds the condition that the winner is active (rival 0), and with it the locally "
+    "contrast-normalised image. ⟨E R, x⟩ = F E[h] Σ E[max over a pool of z], above 0: the switches "
+    "are the gate. Where a ReLU comes before the pooling and no place is active, DeconvNet goes to "
+    "the first place and loses alignment (gate 'winner or first'). For pools of 2 x 2; predict "
+    "takes a Gaussian blob.",
     (GAUSSIAN_FILTERS, SHARED, BIAS_FREE, FREE_RELEVANCE, WINNER_ONLY, NO_EQUAL_PATCHES),
     Claim.MEAN,
     _formula,
