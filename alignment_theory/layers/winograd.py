@@ -10,6 +10,7 @@ In exact arithmetic this *is* the convolution. In floats an output of C channels
 more than 5 entries a line, so that each of their two sums is 25 roundings deep, ``G w Gᵀ`` is 11,
 and the products and their sum are C. The direct sum is off by ``γ_{9C} Σ |w| |d|``; what γ
 multiplies is up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2).
+The transpose sums the outputs instead, and up to four tiles in each pixel: three roundings more.
 
 Sources: Lavin, Gray (2016), arXiv:1509.09308, for the tiles; Barabasz et al. (2020),
 arXiv:1803.10986, for how points are chosen.
