@@ -10,21 +10,21 @@ In exact arithmetic this *is* the convolution. In floats an output of C channels
 more than 5 entries a line, so that each of their two sums is 25 roundings deep, ``G w Gᵀ`` is 11,
 and the products and their sum are C. The direct sum is off by ``γ_{9C} Σ |w| |d|``; what γ
 multiplies is up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2).
+The transpose sums the outputs instead, and up to four tiles in each pixel: three roundings more.
 
 Sources: Lavin, Gray (2016), arXiv:1509.09308, for the tiles; Barabasz et al. (2020),
 arXiv:1803.10986, for how points are chosen.
 """
 
-from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
-from itertools import product
 from math import isqrt, prod
 from typing import Any
 
 import numpy as np
 
 from alignment_theory.arrays import EXACT, Array, readonly
+from alignment_theory.kernels.tiles import STEP, gathered, scatter
 from alignment_theory.layers.base import Shape
 from alignment_theory.layers.windows import Pair, Windows, blocks
 
@@ -93,78 +93,51 @@ def transformed(weight: Array) -> Array:
 def convolved(values: Array, products: Array, windows: Windows) -> Array:
     """Return the convolution of a batch with weights that are `transformed`."""
     size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
+    found = np.zeros((len(values), products.shape[1], *size), values.dtype)
     a, _, b = _flat(values.dtype)
-    corner = windows.padding[0][0], windows.padding[1][0]
-    found = _crossed(_phases(values, corner, _grid(size, 6)), b, products, a)
-    return _image(found, (0, 0), size)
+    _cross(values, _corner(windows), b, products, a, (0, 0), found, size)
+    return found
 
 
 def transposed(relevance: Array, input_shape: Shape, products: Array, windows: Windows) -> Array:
     """Return the transpose of `convolved`, for inputs of a shape (channels, height, width)."""
+    size = relevance.shape[2], relevance.shape[3]
+    found = np.zeros((len(relevance), *input_shape), relevance.dtype)
     a, _, b = _flat(relevance.dtype)
-    phases = _phases(relevance, (0, 0), _grid((relevance.shape[2], relevance.shape[3]), 4))
-    found = _crossed(phases, a.T, products.transpose(0, 2, 1), b.T)
-    corner = windows.padding[0][0], windows.padding[1][0]
-    return _image(found, corner, (input_shape[1], input_shape[2]))
-
-
-def _grid(size: Pair, side: int) -> Pair:
-    """Return the rows and columns of blocks of 4 x 4 that tiles of a side take for some outputs."""
-    return -(-size[0] // 4) + _reach(side), -(-size[1] // 4) + _reach(side)
-
-
-def _reach(side: int) -> int:
-    """Return how many blocks of 4 x 4 a tile of a side reaches beyond its own."""
-    return (side - 1) // 4
-
-
-def _phases(images: Array, corner: Pair, grid: Pair) -> Array:
-    """Return images, with zeros around them, by the place in a block of 4 x 4 pixels.
-
-    (batch, channels, 4, 4, rows of blocks, columns of blocks): what a place of all tiles sees lies
-    in rows.
-    """
-    height, width = images.shape[2:]
-    framed = np.zeros((*images.shape[:2], 4 * grid[0], 4 * grid[1]), images.dtype)
-    framed[..., corner[0] : corner[0] + height, corner[1] : corner[1] + width] = images
-    blocked = framed.reshape(*images.shape[:2], grid[0], 4, grid[1], 4)
-    return np.ascontiguousarray(blocked.transpose(0, 1, 3, 5, 2, 4))
-
-
-def _image(phases: Array, corner: Pair, size: Pair) -> Array:
-    """Return the images of a size whose corner is there, undoing `_phases`."""
-    batch, channels, _, _, rows, columns = phases.shape
-    framed = phases.transpose(0, 1, 4, 2, 5, 3).reshape(batch, channels, 4 * rows, 4 * columns)
-    cut = framed[..., corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
-    return np.ascontiguousarray(cut)
-
-
-def _crossed(phases: Array, inner: Array, products: Array, outer: Array) -> Array:
-    """Return what the products make of all tiles, `inner` and `outer` acting on each, as phases."""
-    entering, leaving = isqrt(inner.shape[1]), isqrt(outer.shape[0])
-    rows, columns = (count - _reach(entering) for count in phases.shape[4:])
-    grid = rows + _reach(leaving), columns + _reach(leaving)
-    found = np.zeros((len(phases), products.shape[1], 4, 4, *grid), phases.dtype)
-    for part, band in blocks(len(phases), (rows, columns), _TILES):
-        size = band.stop - band.start, columns
-        below, above = phases[part], found[part]
-        tiles = np.empty((*below.shape[:2], entering, entering, *size), phases.dtype)
-        for i, j, place in _places(entering, band, columns):
-            tiles[:, :, i, j] = below[place]
-        entered = inner @ tiles.reshape(*tiles.shape[:2], entering**2, -1)
-        samples, channels, points, count = entered.shape
-        stacked = entered.transpose(2, 1, 0, 3).reshape(points, channels, -1)
-        left = (products @ stacked).reshape(points, -1, samples, count)
-        spread = outer @ left.transpose(2, 1, 0, 3)
-        tiles = spread.reshape(*above.shape[:2], leaving, leaving, *size)
-        for i, j, place in _places(leaving, band, columns):
-            above[place] += tiles[:, :, i, j]
+    back = products.transpose(0, 2, 1)
+    _cross(relevance, (0, 0), a.T, back, b.T, _corner(windows), found, size)
     return found
 
 
-def _places(side: int, band: slice, columns: int) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
-    """Yield every place (i, j) of a tile with where it lies in phases, for a band of tiles."""
-    for i, j in product(range(side), range(side)):
-        down, across = _reach(i + 1), _reach(j + 1)
-        rows = slice(band.start + down, band.stop + down)
-        yield i, j, (..., i % 4, j % 4, rows, slice(across, columns + across))
+def _corner(windows: Windows) -> Pair:
+    """Return how far outside the image the first tile starts."""
+    return windows.padding[0][0], windows.padding[1][0]
+
+
+def _cross(
+    values: Array,
+    entry: Pair,
+    inner: Array,
+    products: Array,
+    outer: Array,
+    leave: Pair,
+    found: Array,
+    size: Pair,
+) -> None:
+    """Add to `found` what the products make of all tiles, `inner` and `outer` acting on each.
+
+    The tiles start at `entry` in the values and at `leave` in what is found; together they have
+    outputs of that size.
+    """
+    rows, columns = (-(-outputs // STEP) for outputs in size)
+    side, made = isqrt(inner.shape[1]), isqrt(outer.shape[0])
+    for part, band in blocks(len(values), (rows, columns), _TILES):
+        count = band.stop - band.start
+        tiles = gathered(values[part], side, entry, band.start, count, columns)
+        entered = inner @ tiles.reshape(*tiles.shape[:2], side**2, -1)
+        samples, channels, points, places = entered.shape
+        stacked = entered.transpose(2, 1, 0, 3).reshape(points, channels, -1)
+        left = (products @ stacked).reshape(points, -1, samples, places)
+        spread = outer @ left.transpose(2, 1, 0, 3)
+        tiles = spread.reshape(samples, -1, made, made, count, columns)
+        scatter(tiles, found[part], leave, band.start)
