@@ -21,7 +21,9 @@ NEGATIVE_FILTERING = Hypothesis(
     "negative-filtering", "coefficients c_l >= 0 with support inside the mask of active neurons"
 )
 GAUSSIAN = Hypothesis("gaussian-weights", "the entries of all W_l are i.i.d. N(0, σ²), σ > 0")
-GAUSSIAN_FILTERS = Hypothesis("gaussian-filters", "the entries of the filters are i.i.d. N(0, σ²)")
+GAUSSIAN_FILTERS = Hypothesis(
+    "gaussian-filters", "the entries of all filters are i.i.d. N(0, σ²), σ > 0"
+)
 ISOTROPIC = Hypothesis(
     "isotropic-rows",
     "the rows of W have a rotation-invariant law with a finite E|w·x| φ(w·x), not 0",

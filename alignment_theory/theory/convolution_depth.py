@@ -22,15 +22,23 @@ import sympy as sp
 
 from alignment_theory.arrays import Array
 from alignment_theory.sources import KIM_2019, ZHENG_2025
-from alignment_theory.theory.conditions import BIAS_FREE, FRESH_LAYERS, GAUSSIAN_FILTERS
+from alignment_theory.theory.conditions import (
+    BIAS_FREE,
+    FRESH_LAYERS,
+    GAUSSIAN_FILTERS,
+    SOME_COEFFICIENT,
+)
 from alignment_theory.theory.parameters import Choice, Number, Parameter
 from alignment_theory.theory.theorem import Claim, Hypothesis, Prediction, Theorem
 
 POOL = "pool"
 RULES = ("gradient", "deconvnet", "guided", "rectgrad")
 KERNEL, MOST_CHANNELS, MOST_LAYERS = 3, 4096, 20
-REPEATS = 1500
-"""Passes that a prediction is the mean of."""
+REPEATS, FEWEST = 1500, 100
+"""Passes that a prediction is the mean of: the first where they are cheap."""
+
+OPERATIONS = 3e11
+"""About what all passes may cost together, up to a minute or two."""
 
 ERRORS = 5.0
 """Standard errors of that mean that are stated as the remainder: passed once in two million."""
@@ -38,7 +46,8 @@ ERRORS = 5.0
 Layout = tuple[int | str, ...]
 
 UNIFORM_IMAGE = Hypothesis("uniform-image", "the pixels of the image are i.i.d. uniform on [0, 1]")
-RANDOM_ROW = Hypothesis("fixed-row", "the output explained does not depend on the weights")
+GIVEN_ROW = Hypothesis("fixed-row", "the output explained does not depend on the weights")
+GAUSSIAN_ROW = Hypothesis("gaussian-row", "the entries of its row are i.i.d. N(0, τ²), τ > 0")
 
 
 @dataclass(frozen=True)
@@ -178,10 +187,24 @@ def _square_of_cosine(g: Array, a: Array) -> float:
     return float((g * a).sum()) ** 2 / size if size > 0 else np.nan
 
 
+def _operations(layout: Layout, size: int, inputs: int) -> float:
+    """Return about how many operations one pass takes: decompositions and products."""
+    total, side, channels = 0.0, size, inputs
+    for entry in layout:
+        if isinstance(entry, str):
+            side //= 2
+            continue
+        fan_in, places = KERNEL**2 * channels, side * side
+        total += 15 * fan_in * places * min(fan_in, places)
+        total += (15 * min(entry, places) + 6 * fan_in) * entry * places
+        channels = entry
+    return total
+
+
 @cache
-def _passes(layout: Layout, size: int, inputs: int, rule: str, q: float) -> Array:
+def _passes(layout: Layout, size: int, inputs: int, rule: str, q: float, count: int) -> Array:
     sequence = np.random.SeedSequence(2503_11160)
-    rngs = (np.random.default_rng(child) for child in sequence.spawn(REPEATS))
+    rngs = (np.random.default_rng(child) for child in sequence.spawn(count))
     return np.array([pass_once(rng, layout, size, inputs, rule, q) for rng in rngs])
 
 
@@ -190,12 +213,20 @@ def _predict(rule: str, layout: Layout, size: int, inputs: int, q: float) -> Pre
         raise ValueError(
             f"convolution-depth: {layout.count(POOL)} poolings leave nothing of size = {size}"
         )
-    found = _passes(layout, size, inputs, rule, q if rule == "rectgrad" else 0.0)
+    one = _operations(layout, size, inputs)
+    if FEWEST * one > OPERATIONS:
+        raise ValueError(
+            f"convolution-depth: {FEWEST} passes would take about {FEWEST * one:.1g} operations, "
+            f"at most {OPERATIONS:.0e} are spent; take a smaller image or fewer channels"
+        )
+    count = int(min(REPEATS, OPERATIONS / one))
+    found = _passes(layout, size, inputs, rule, q if rule == "rectgrad" else 0.0, count)
     live = (~np.isnan(found)).sum(axis=0)
     if (live < 2).any():
         raise ValueError("convolution-depth: no pass was live; take more channels")
     errors = np.nanstd(found, axis=0, ddof=1) / np.sqrt(live)
-    terms: dict[str, Any] = {"standard error": errors, "live share": live / len(found)}
+    share = live / len(found)
+    terms: dict[str, Any] = {"standard error": errors, "live share": share, "passes": len(found)}
     return Prediction(np.nanmean(found, axis=0), ERRORS * errors, terms)
 
 
@@ -212,11 +243,20 @@ CONVOLUTION_DEPTH = Theorem(
     "end, E cos²(g_l, a_l) at every level is the mean over passes that draw no weight: filters are "
     "drawn on the span of the patches they meet, and given these the backward step through each "
     "is Gaussian with a known covariance. Exact at every number of channels, for every rule that "
-    "sees the weights through z; predict takes the mean of 1500 passes and states 5 standard "
-    "errors. Not covered: z⁺ and other rules that split the weights by sign, trained weights, "
-    "batch normalisation that is not folded, and residuals. No closed form is known: where patches "
-    "overlap the chain runs in matrices and not, as for dense layers, in one number.",
-    (GAUSSIAN_FILTERS, BIAS_FREE, FRESH_LAYERS, RANDOM_ROW, UNIFORM_IMAGE),
+    "sees the weights through z; predict takes the mean of up to 1500 passes in which g_l is not "
+    "0, and states 5 standard errors. Not covered: z⁺ and other rules that split the weights by "
+    "sign, trained weights, batch normalisation that is not folded, and residuals. No closed form "
+    "is known: where patches overlap the chain runs in matrices and not, as for dense layers, in "
+    "one number.",
+    (
+        GAUSSIAN_FILTERS,
+        BIAS_FREE,
+        FRESH_LAYERS,
+        GIVEN_ROW,
+        GAUSSIAN_ROW,
+        UNIFORM_IMAGE,
+        SOME_COEFFICIENT,
+    ),
     Claim.MEAN,
     _formula,
     (ZHENG_2025, KIM_2019),
@@ -226,7 +266,14 @@ CONVOLUTION_DEPTH = Theorem(
         LayoutOf("layout", "channels of convolutions, and pool", (16, POOL, 16)),
         Number("size", "side of the image", 6, minimum=1, maximum=64, whole=True, single=True),
         Number("inputs", "its channels", 3, minimum=1, maximum=64, whole=True, single=True),
-        Number("q", 'percentile of "rectgrad"', 80.0, minimum=0, maximum=100, single=True),
+        Number(
+            "q",
+            'percentile of "rectgrad" (RectGrad\'s own is 98)',
+            80.0,
+            minimum=0,
+            maximum=100,
+            single=True,
+        ),
     ),
     evaluate=_predict,
 )

@@ -174,9 +174,7 @@ ANISOTROPY = Theorem(
 
 def _convolution_formula() -> sp.And:
     filters, noise = sp.symbols("F C", positive=True)
-    index, pixel = sp.Symbol("p", integer=True), sp.Symbol("x_i", real=True)
-    norm = sp.IndexedBase("‖x‖")[index]
-    local = sp.Sum(1 / norm, (index, 1, sp.Symbol("k", integer=True) ** 2))
+    pixel, local = sp.Symbol("x_i", real=True), sp.Symbol("Σ_{p∋i} 1/‖x_p‖", positive=True)
     mean = filters * _sigma / sp.sqrt(2 * sp.pi) * pixel * local
     return sp.And(
         sp.Eq(sp.Symbol("E R_i"), mean, evaluate=False),

@@ -28,6 +28,9 @@ from alignment_theory.theory.theorem import Claim, Hypothesis, Prediction, Theor
 POOL = 2
 """Side of a pool; more than four places leave orthants that are not closed."""
 
+PARALLEL = 1e-9
+"""Sine of the angle below which two differences are taken for parallel."""
+
 GATES = ("winner", "active winner", "winner or first")
 FREE_RELEVANCE = Hypothesis(
     "free-relevance", "the relevance of a pool is independent of the filters"
@@ -63,13 +66,24 @@ def pooled_mean_image(image: Array, k: int, gate: str) -> Array:
 
 
 def _half_spaces(normals: Sequence[Array]) -> Array:
-    """Return ``E[w 1(w·y > 0 for all y)]`` for batches of normals y, (pools, k²) each."""
+    """Return ``E[w 1(w·y > 0 for all y)]`` for batches of normals y, (pools, k²) each.
+
+    Of normals in one direction the first counts for all of them; in opposite ones, nothing does.
+    """
     units = [y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-300) for y in normals]
     total = np.zeros_like(units[0])
     for j, unit in enumerate(units):
-        others = [y - (y * unit).sum(axis=1, keepdims=True) * unit for y in units[:j]]
-        others += [y - (y * unit).sum(axis=1, keepdims=True) * unit for y in units[j + 1 :]]
-        total += unit * _orthant(others)[:, np.newaxis]
+        others, share = [], np.ones(len(unit))
+        for k, other in enumerate(units):
+            if k == j:
+                continue
+            along = (other * unit).sum(axis=1)
+            rest = other - along[:, np.newaxis] * unit
+            parallel = (np.linalg.norm(rest, axis=1) < PARALLEL) & (along != 0)
+            # A condition that is another one is left out: a vector of 0 halves the orthant.
+            share *= np.where(parallel, 2.0 * (along > 0) * (k > j), 1.0)
+            others.append(np.where(parallel[:, np.newaxis], 0.0, rest))
+        total += unit * (share * _orthant(others))[:, np.newaxis]
     return np.asarray(total / np.sqrt(2 * np.pi))
 
 
@@ -84,15 +98,10 @@ def _orthant(vectors: Sequence[Array]) -> Array:
 
 
 def _formula() -> sp.Eq:
-    left, right = sp.Symbol("p", integer=True), sp.Symbol("j", integer=True)
-    unit = sp.IndexedBase("u")[left, right]
-    others = sp.IndexedBase("P")[left, right]
-    places = sp.Symbol("P_i", integer=True)
-    added = sp.Sum(sp.Sum(unit * others, (right, 1, 4)), (left, 1, places))
-    scale = sp.Symbol("F", positive=True) * sp.Symbol("sigma", positive=True)
-    return sp.Eq(
-        sp.Symbol("E R_i"), scale * sp.Symbol("E h") / sp.sqrt(2 * sp.pi) * added, evaluate=False
-    )
+    filters, sigma, mean = sp.symbols("F sigma E[h]", positive=True)
+    added = sp.Symbol("Σ_p Σ_j P_{pj} u_{pj}")
+    right = filters * sigma * mean / sp.sqrt(2 * sp.pi) * added
+    return sp.Eq(sp.Symbol("E R"), right, evaluate=False)
 
 
 def _predict(

@@ -3,7 +3,12 @@
 import sympy as sp
 
 from alignment_theory.sources import ZHENG_2025
-from alignment_theory.theory.conditions import GAUSSIAN_FILTERS, SOME_COEFFICIENT, THROUGH_Z
+from alignment_theory.theory.conditions import (
+    FRESH_LAYERS,
+    GAUSSIAN_FILTERS,
+    SOME_COEFFICIENT,
+    THROUGH_Z,
+)
 from alignment_theory.theory.theorem import Claim, Hypothesis, Theorem
 
 UNSPANNED = Hypothesis(
@@ -36,7 +41,7 @@ SHARED_WEIGHTS_LAW = Theorem(
     "uniform jointly over layers and networks, at every finite size. One patch is `exact-law`. "
     "Where the patches span all k²C inputs, as in the first layers of most networks, nothing is "
     "left to chance: z_l determines W_l, and g_{l-1} with it.",
-    (GAUSSIAN_FILTERS, THROUGH_Z, UNSPANNED, BEFOREHAND, SOME_COEFFICIENT),
+    (GAUSSIAN_FILTERS, FRESH_LAYERS, THROUGH_Z, UNSPANNED, BEFOREHAND, SOME_COEFFICIENT),
     Claim.EXACT_LAW,
     _formula,
     (ZHENG_2025,),

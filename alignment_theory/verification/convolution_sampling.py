@@ -40,6 +40,8 @@ class EngineConvolutions(Sampler):
         Whether a convolution that could be is the transpose of the one before it.
     target : {"first", "largest"}
         The output explained; the largest logit depends on the weights.
+    even_row : bool
+        Whether the rows of the outputs are all 1.
     lit : int
         Number of pixels that are not 0, all for 0.
     """
@@ -49,6 +51,7 @@ class EngineConvolutions(Sampler):
     bias: float = 0.0
     mirrored: bool = False
     target: Literal["first", "largest"] = "first"
+    even_row: bool = False
     lit: int = 0
 
     def draw(self, rng: np.random.Generator, count: int, **parameters: Any) -> Array:
@@ -78,6 +81,8 @@ class EngineConvolutions(Sampler):
                 shape = (entry, *shape[1:])
             shape = layers[-1].output_shape(shape)
         rows = self.law.sample(OUTPUTS, int(np.prod(shape)), rng)
+        if self.even_row:
+            rows = np.ones_like(rows)
         network = Network([*layers, Flatten(), Dense(rows)], image.shape)
         target = 0 if self.target == "first" else None
         found = attribute(network, image, rule=self.rule, target=target).alignment()

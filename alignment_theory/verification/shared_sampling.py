@@ -49,6 +49,8 @@ class ConvolutionPValues(Sampler):
         Whether I - P_X and the mean are used, as they should be.
     chosen : bool
         Whether the first probe is the relevance itself (a planted error).
+    mirrored : bool
+        Whether the second convolution is the transpose of the first (a planted error).
     layer : int, optional
         The one linear layer that p-values are of; all for none.
     as_dense : bool
@@ -67,6 +69,7 @@ class ConvolutionPValues(Sampler):
     projected: bool = True
     centred: bool = True
     chosen: bool = False
+    mirrored: bool = False
     layer: int | None = None
     as_dense: bool = False
     signs: tuple[int, ...] = (1,)
@@ -103,7 +106,12 @@ class ConvolutionPValues(Sampler):
             return Conv2d(weight, np.full(filters, self.bias), stride=stride, padding=1)
 
         layers: list[Layer] = [convolution(channels, self.stride), Relu(), MaxPool2d(2)]
-        layers += [convolution(filters, 1), Relu(), Flatten()]
+        second = convolution(filters, 1)
+        if self.mirrored:
+            assert isinstance(layers[0], Conv2d)
+            flipped = layers[0].weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+            second = second.with_parameters(flipped, second.bias)
+        layers += [second, Relu(), Flatten()]
         inputs = filters * (((size - 1) // self.stride + 1) // 2) ** 2
         return Network([*layers, Dense(self.law.sample(10, inputs, rng))], (channels, size, size))
 

@@ -86,12 +86,22 @@ def test_top_level_is_one_over_the_dimension():
         ({"layout": 16}, "1 to 20 numbers of channels"),
         ({"layout": "0"}, "1 to 20 numbers of channels"),
         ({"layout": "4,pool,4,pool,4,pool", "size": 7}, "3 poolings leave nothing of size = 7"),
+        ({"layout": "4096", "size": 64}, "100 passes would take about .* take a smaller image"),
         ({"rule": "zplus"}, "one of gradient, deconvnet, guided, rectgrad"),
     ],
 )
 def test_bad_arguments(told, message):
     with pytest.raises(ValueError, match=message):
         theorem("convolution-depth").predict(**told)
+
+
+def test_dear_passes_are_fewer():
+    """Two layers of 128 filters on 16 x 16 places: more than the first number may cost."""
+    told = {"layout": (128, 128), "size": 16}
+    most = depth.OPERATIONS / depth._operations((128, 128), 16, 3)
+    assert depth.FEWEST <= most < depth.REPEATS
+    with pytest.raises(ValueError, match="100 passes would take"):
+        theorem("convolution-depth").predict(**{**told, "size": 32})
 
 
 def test_trials_depend_on_seed_and_number_only():

@@ -58,6 +58,22 @@ def test_mean_image_by_drawn_filters(gate):
         assert (np.abs(mean - pooled_mean_image(image, 3, other)) > Z * error).any()
 
 
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("slopes", [(1, 2), (1, 1), (1, 0.37), (0.3, 2)])
+def test_parallel_differences_count_once(slopes, k):
+    """On a slope all patches of a pool differ along 1: the last place wins, or the first."""
+    rows, columns = np.indices((7, 7))
+    image = slopes[0] * rows + slopes[1] * columns + 0.1
+    expected = np.zeros((7, 7))
+    end = (7 - k + 1) // 2 * 2
+    for p in range(0, end, 2):
+        for q in range(0, end, 2):
+            expected[p + 1 : p + 1 + k, q + 1 : q + 1 + k] += 1 / k
+            expected[p : p + k, q : q + k] -= 1 / k
+    found = pooled_mean_image(image, k, "winner") * np.sqrt(2 * np.pi)
+    assert np.abs(found - expected).max() < 1e-12
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_orthants_by_drawn_normals(count):
     vectors = [RNG.standard_normal((1, 3)) for _ in range(count)]

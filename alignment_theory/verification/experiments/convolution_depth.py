@@ -19,6 +19,7 @@ from alignment_theory.verification.convolution_sampling import (
 from alignment_theory.verification.exact_laws import SameLaw
 from alignment_theory.verification.ladder import Column, Ladder, Predict, Rung, of_theorem
 from alignment_theory.verification.variants import Operator, Times, Variant
+from alignment_theory.verification.verdict import Outcome
 
 LEVELS = 3
 LEAST_SCALE = 0.02
@@ -114,9 +115,13 @@ def _variants() -> Iterator[Variant]:
         ("gaussian-filters", "anisotropic filters", {"law": Anisotropic(0.05)}),
         ("bias-free", "a bias of half a deviation", {"bias": 0.5}),
         ("fixed-row", "the largest of ten logits", {"target": "largest"}),
+        ("gaussian-row", "a row of ones", {"even_row": True}),
         ("uniform-image", "four lit pixels", {"lit": 4}),
     ):
         yield Variant(Operator.HYPOTHESIS, error, _drawn_from(**changes), hypothesis)
+    dead = replace(_drawn_from(rule=RectGrad(100)), columns=SMALL.columns[:1])
+    name = "some-coefficient"
+    yield Variant(Operator.HYPOTHESIS, "nothing passes", dead, name, Outcome.VACUOUS)
 
 
 VARIANTS: tuple[Variant, ...] = tuple(_variants())

@@ -90,6 +90,11 @@ def _variants() -> Iterator[Variant]:
     yield Variant(Operator.TERM, "Z for Z - b", biased)
     for hypothesis, error, changes in (
         ("gaussian-filters", "anisotropic filters", {"law": Anisotropic(0.1), "share": SHARE}),
+        (
+            "independent-layers",
+            "filters are transposes of those above",
+            {"mirrored": True, "rule": Gradient(), "layer": 0, "share": SHARE},
+        ),
         ("sees-z-only", "the row with the largest weights", {"target": "heaviest row"}),
         ("fixed-probes", "the relevance as a probe", {"chosen": True}),
     ):
