@@ -1,4 +1,14 @@
-"""Hypothesis profiles: `ci` is Hypothesis' own; choose one with --hypothesis-profile."""
+"""Hypothesis profiles, and one BLAS thread for each process.
+
+The profile `ci` is Hypothesis' own; choose one with --hypothesis-profile.
+
+Tests run in one process a core; more threads than cores would get into each other's way.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, settings
 
