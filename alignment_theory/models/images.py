@@ -49,17 +49,10 @@ def load_image(
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if len(shape) != 3 or shape[0] not in (1, 3):
-        raise ValueError(
-            f"{path}: a picture has 1 or 3 channels, but samples have the shape {tuple(shape)}"
-        )
-    channels, height, width = shape
-    centre, scale = (
-        _by_channel(name, values, channels)
-        for name, values in (("mean", mean), ("deviation", deviation))
-    )
-    if not (scale > 0).all():
-        raise ValueError(f"deviation: expected positive numbers, got {tuple(deviation)}")
+    channels = channels_of(path, shape)
+    _, height, width = shape
+    centre = by_channel("mean", mean, channels)
+    scale = by_channel("deviation", deviation, channels, positive=True)
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as stored:
             if stored.width * stored.height > MOST_PIXELS:
@@ -72,7 +65,8 @@ def load_image(
             if picture.size != (width, height) and not resize:
                 raise ValueError(
                     f"the picture is {picture.width} wide and {picture.height} high, but samples "
-                    f"are {width} wide and {height} high; scale it, or ask for resizing"
+                    f"are {width} wide and {height} high; scale it, or pass resize=True (--resize "
+                    "on the command line)"
                 )
             wanted = picture.convert("RGB" if channels == 3 else "L")
             if picture.size != (width, height):
@@ -140,8 +134,28 @@ def save_picture(relevance: Array, path: str | os.PathLike[str]) -> None:
     write_atomically(Path(path), buffer.getvalue())
 
 
-def _by_channel(name: str, values: Sequence[float], channels: int) -> Array:
+def channels_of(path: str | os.PathLike[str], shape: Shape) -> int:
+    """Return the channels of samples of a shape; ValueError where no picture can be such a one."""
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise ValueError(
+            f"{path}: a picture has 1 or 3 channels, but samples have the shape {tuple(shape)}"
+        )
+    return shape[0]
+
+
+def by_channel(
+    name: str, values: Sequence[float], channels: int, *, positive: bool = False
+) -> Array:
+    """Return one finite number, or one a channel, as an array (1 or channels, 1, 1).
+
+    Raises
+    ------
+    ValueError
+        For other numbers, and where `positive` is set for one that is not; it begins with `name`.
+    """
     found = np.asarray(values, dtype=np.float64).ravel()
     if len(found) not in (1, channels) or not np.isfinite(found).all():
         raise ValueError(f"{name}: expected one finite number or {channels}, got {tuple(values)}")
+    if positive and not (found > 0).all():
+        raise ValueError(f"{name}: expected positive numbers, got {tuple(values)}")
     return found.reshape(-1, 1, 1)
