@@ -3,11 +3,13 @@
 import io
 import os
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, as_array, convert
 from alignment_theory.layers.base import Shape
 from alignment_theory.models.files import write_atomically
 
@@ -85,7 +87,7 @@ def load_image(
     return np.ascontiguousarray(pixels.transpose(2, 0, 1) - centre) / scale
 
 
-def picture_of(relevance: Array, clip: float = 100.0) -> Array:
+def picture_of(relevance: ArrayLike, clip: float = 100.0) -> Array:
     """Return an attribution (channels, height, width) as a picture (height, width, channels).
 
     ``1/2 + R / (2 S)`` in 8 bits, cut off at 0 and 1: grey is 0. Three channels are colours; any
@@ -95,29 +97,47 @@ def picture_of(relevance: Array, clip: float = 100.0) -> Array:
     Raises
     ------
     ValueError
-        For arrays of another number of dimensions, or a percentile outside (0, 100].
+        For arrays of another number of dimensions, without an entry, or whose entries are no finite
+        real numbers; for channels whose sum is beyond float64; for a percentile outside (0, 100].
     """
-    if relevance.ndim != 3:
-        raise ValueError(
-            f"a picture shows an attribution (channels, height, width), got shape {relevance.shape}"
-        )
-    if not 0 < clip <= 100:
-        raise ValueError(f"picture_of: clip must be a percentile in (0, 100], got {clip}")
-    wide = relevance.astype(np.float64)
-    shown = wide if len(wide) == 3 else wide.sum(axis=0, keepdims=True)
+    if isinstance(clip, bool) or not isinstance(clip, Real) or not 0 < clip <= 100:
+        raise ValueError(f"picture_of: clip must be a percentile in (0, 100], got {clip!r}")
+    wide = require_picture(relevance, "a picture shows an attribution")
+    with np.errstate(over="ignore"):
+        shown = wide if len(wide) == 3 else wide.sum(axis=0, keepdims=True)
+    if not np.isfinite(shown).all():
+        raise ValueError("the sum of the channels is beyond float64; scale the attribution down")
     sizes = np.abs(shown)
     full = float(np.percentile(sizes, clip)) or sizes.max()
-    share = np.clip(shown / full, -1, 1) if full > 0 else 0 * shown
+    with np.errstate(over="ignore"):  # what is that far above the percentile is cut off at 1
+        share = np.clip(shown / full, -1, 1) if full > 0 else 0 * shown
     return np.round(127.5 + 127.5 * share).astype(np.uint8).transpose(1, 2, 0)
 
 
-def save_picture(relevance: Array, path: str | os.PathLike[str]) -> None:
+def require_picture(values: ArrayLike, words: str) -> Array:
+    """Return values (channels, height, width) in float64.
+
+    Raises
+    ------
+    ValueError
+        For other shapes, no entries, and entries that are no finite real numbers; it begins with
+        `words`.
+    """
+    found = convert(as_array(values, words), words, np.float64)
+    if found.ndim != 3 or not found.size:
+        raise ValueError(
+            f"{words} (channels, height, width) with at least one entry, got shape {found.shape}"
+        )
+    return found
+
+
+def save_picture(relevance: ArrayLike, path: str | os.PathLike[str]) -> None:
     """Write an attribution (channels, height, width) as a PNG file, as `picture_of` shows it.
 
     Raises
     ------
     ValueError
-        For arrays of another number of dimensions, and names that do not end in .png.
+        For what :func:`picture_of` refuses, and names that do not end in .png.
     OSError
         Where the folder is missing or cannot be written.
     """
