@@ -30,9 +30,7 @@ def attribute(
     target: Annotated[
         int | None, typer.Option(help="Output to explain; the largest by default.")
     ] = None,
-    resize: Annotated[
-        bool, typer.Option("--resize", help="Scale a photograph of another size.")
-    ] = False,
+    resize: Annotated[bool, typer.Option("--resize", help="Scale photographs to size.")] = False,
     mean: Annotated[str | None, typer.Option(help=_NUMBERS.format(0))] = None,
     std: Annotated[str | None, typer.Option(help=_NUMBERS.format(1))] = None,
     settings: Settings = None,

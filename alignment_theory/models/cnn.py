@@ -51,8 +51,7 @@ def vgg16(
     Raises
     ------
     ValueError
-        For images that are too small, sizes that are not positive integers, another dtype, or an
-        `rng` that is no generator.
+        For small images, other sizes than positive integers, another dtype, and no generator.
 
     Source: Simonyan, Zisserman (2015), arXiv:1409.1556, table 1, configuration D; He et al. (2015),
     arXiv:1502.01852, equation 10.
