@@ -17,6 +17,17 @@ EXACT = np.dtype(object)
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
+def float_dtype(dtype: DTypeLike, where: str) -> np.dtype[Any]:
+    """Return float32 or float64 as a dtype; ValueError, which begins with `where`, for others."""
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise ValueError(f"{where}: expected dtype float32 or float64, got {dtype!r}") from None
+    if found not in FLOATS:
+        raise ValueError(f"{where}: expected dtype float32 or float64, got {found}")
+    return found
+
+
 def is_exact(array: Array) -> bool:
     """Tell whether an array holds exact fractions rather than floats."""
     return array.dtype == EXACT

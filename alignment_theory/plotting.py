@@ -3,9 +3,9 @@
 Every function draws on the Axes that it is given, or else on new ones, and returns them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from alignment_theory.arrays import Array
-from alignment_theory.models.images import picture_of
+from alignment_theory.models.images import picture_of, require_picture
 from alignment_theory.studies.photograph import Pictures, correlation, detail
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 CLIP = 99.5
 _KINDS = {"trained": "o-", "random": "s-"}
+_NUMBERS = (
+    "level",
+    "predicted",
+    *(kind + end for kind in _KINDS for end in ("", "_low", "_high")),
+)
 _COLUMNS = (
     "photograph",
     "prediction:\nlocally contrast-normalised",
@@ -56,11 +61,12 @@ def picture(
     Raises
     ------
     ValueError
-        For arrays of another number of dimensions, or a percentile outside (0, 100].
+        For what :func:`models.images.picture_of` refuses, and for an `ax` that is no Axes.
     """
-    pixels = picture_of(np.asarray(relevance), clip)
+    pixels = _pixels(relevance, clip, "picture")
     if ax is None:
         _, ax = plt.subplots()
+    _require_axes([ax], "picture: ax")
     _show(pixels, ax)
     ax.set_title(title)
     return ax
@@ -77,22 +83,30 @@ def pictures(
     Raises
     ------
     ValueError
-        For rows of different lengths, no pictures, titles of another shape, and as `picture`.
+        For rows of different lengths, no pictures, titles of another shape or that are no text, and
+        as `picture`, naming the row and the column.
     """
-    columns = {len(row) for row in grid}
-    if len(columns) != 1 or columns == {0}:
+    rows = _rows(grid, "pictures: grid")
+    counts = [len(row) for row in rows]
+    if len(set(counts)) != 1 or not counts[0]:
+        raise ValueError(f"pictures: expected rows of one length >= 1, got {counts}")
+    words = [[""] * counts[0]] * len(rows) if titles is None else _rows(titles, "pictures: titles")
+    if [len(row) for row in words] != counts:
         raise ValueError(
-            f"pictures: expected rows of one length >= 1, got {[len(row) for row in grid]}"
+            f"pictures: expected one title a picture, {counts} in the rows, got "
+            f"{[len(row) for row in words]}"
         )
-    if titles is not None and [len(row) for row in titles] != [len(row) for row in grid]:
-        raise ValueError(
-            f"pictures: expected one title a picture, {[len(row) for row in grid]} in the rows, "
-            f"got {[len(row) for row in titles]}"
-        )
-    figure, axes = _grid(len(grid), columns.pop())
-    for i, row in enumerate(grid):
-        for j, relevance in enumerate(row):
-            picture(relevance, axes[i, j], clip=clip, title=titles[i][j] if titles else "")
+    for title in sum(words, []):
+        if not isinstance(title, str):
+            raise ValueError(f"pictures: titles must be text, got {title!r}")
+    shown = [
+        [_pixels(one, clip, f"pictures: row {i}, column {j}") for j, one in enumerate(row)]
+        for i, row in enumerate(rows)
+    ]
+    figure, axes = _grid(len(rows), counts[0])
+    for ax, pixels, title in zip(axes.flat, sum(shown, []), sum(words, []), strict=True):
+        _show(pixels, ax)
+        ax.set_title(title)
     return figure
 
 
@@ -102,22 +116,34 @@ def photograph(pictures: Pictures, *, clip: float = CLIP) -> Figure:
     All but the photograph are shown less the mean of each channel (grey is the mean), in the
     range of their own `clip`-th percentile; below them stands the correlation of just these
     pictures with the prediction and with the photograph.
+
+    Raises
+    ------
+    ValueError
+        For what is no :class:`studies.photograph.Pictures`, for no networks, and as `picture`.
     """
-    figure, axes = _grid(len(pictures.drawn), len(_COLUMNS))
-    for row, drawn in zip(axes, pictures.drawn, strict=True):
-        _show(_as_photograph(pictures.image), row[0])
+    if not isinstance(pictures, Pictures) or not pictures.drawn:
+        raise ValueError(
+            "photograph: expected the Pictures of at least one network, as "
+            f"studies.photograph.pictures gives them, got {pictures!r}"
+        )
+    image = _as_photograph(pictures.image)
+    others = {"prediction": pictures.predicted, "photograph": pictures.image}
+    rows = [
+        [
+            (_pixels(detail(values), clip, "photograph"), _correlations(values, others))
+            for values in (pictures.predicted, drawn.guided, drawn.gradient)
+        ]
+        for drawn in pictures.drawn
+    ]
+    figure, axes = _grid(len(rows), len(_COLUMNS))
+    for places, drawn, row in zip(axes, pictures.drawn, rows, strict=True):
+        _show(image, places[0])
         words = "layer" if drawn.depth == 1 else "layers"
-        row[0].set_ylabel(f"{drawn.depth} {words} of {drawn.filters} filters")
-        shown = (pictures.predicted, drawn.guided, drawn.gradient)
-        others = {"prediction": pictures.predicted, "photograph": pictures.image}
-        for ax, values in zip(row[1:], shown, strict=True):
-            picture(detail(values), ax, clip=clip)
-            lines = [
-                f"correlation with the {name} {_rounded(correlation(values, other))}"
-                for name, other in others.items()
-                if other is not values
-            ]
-            ax.set_xlabel("\n".join(lines), fontsize="small")
+        places[0].set_ylabel(f"{drawn.depth} {words} of {drawn.filters} filters")
+        for ax, (pixels, below) in zip(places[1:], row, strict=True):
+            _show(pixels, ax)
+            ax.set_xlabel(below, fontsize="small")
     for ax, name in zip(axes[0], _COLUMNS, strict=True):
         ax.set_title(name)
     return figure
@@ -132,24 +158,16 @@ def alignment_by_layer(frame: "pd.DataFrame", axes: Sequence[Axes] | None = None
     Raises
     ------
     ValueError
-        For a number of axes that is not the number of rules in the table.
+        For another table or an empty one, and for a number of axes that is not the number of rules.
     """
+    _require_table(frame)
     rules = list(dict.fromkeys(frame["rule"]))
     if axes is None:
-        width = min(len(rules), 3)
-        figure, grid = plt.subplots(
-            -(-len(rules) // width),
-            width,
-            squeeze=False,
-            sharex=True,
-            sharey=True,
-            layout="constrained",
-        )
-        axes = list(grid.flat)[: len(rules)]
-        for unused in list(grid.flat)[len(rules) :]:
-            unused.remove()
-        figure.supxlabel("level (0 is the input)")
-        figure.supylabel("root mean square of cos(g, a)")
+        axes = _axes_for(len(rules))
+    if isinstance(axes, str) or not isinstance(axes, Iterable):
+        raise ValueError(f"alignment_by_layer: axes must be a sequence of Axes, got {axes!r}")
+    axes = list(axes)
+    _require_axes(axes, "alignment_by_layer: axes")
     if len(axes) != len(rules):
         raise ValueError(
             f"alignment_by_layer: expected one Axes for each of {rules}, got {len(axes)}"
@@ -158,7 +176,37 @@ def alignment_by_layer(frame: "pd.DataFrame", axes: Sequence[Axes] | None = None
         _levels(frame[frame["rule"] == rule], ax)
         ax.set_title(str(rule))
     axes[0].legend()
-    return list(axes)
+    return axes
+
+
+def _require_table(frame: "pd.DataFrame") -> None:
+    """Raise ValueError for what is no table of `studies.alignment_by_layer`."""
+    import pandas as pd
+
+    wanted = "the table that studies.alignment_by_layer gives"
+    if not isinstance(frame, pd.DataFrame):
+        raise ValueError(f"alignment_by_layer: expected {wanted}, got {type(frame).__name__}")
+    missing = [name for name in ("rule", *_NUMBERS) if name not in frame]
+    if missing:
+        raise ValueError(f"alignment_by_layer: expected {wanted}, got one without {missing}")
+    if frame.empty:
+        raise ValueError(f"alignment_by_layer: expected {wanted}, got one without rows")
+    words = [name for name in _NUMBERS if not pd.api.types.is_numeric_dtype(frame[name])]
+    if words:
+        raise ValueError(f"alignment_by_layer: the columns {words} must hold numbers")
+
+
+def _axes_for(count: int) -> list[Axes]:
+    """Return the Axes of a new figure, one a rule."""
+    width = min(count, 3)
+    figure, grid = plt.subplots(
+        -(-count // width), width, squeeze=False, sharex=True, sharey=True, layout="constrained"
+    )
+    for unused in list(grid.flat)[count:]:
+        unused.remove()
+    figure.supxlabel("level (0 is the input)")
+    figure.supylabel("root mean square of cos(g, a)")
+    return list(grid.flat)[:count]
 
 
 def _levels(rows: "pd.DataFrame", ax: Axes) -> None:
@@ -174,6 +222,42 @@ def _levels(rows: "pd.DataFrame", ax: Axes) -> None:
         ax.plot(levels, predicted, "kx", markersize=10, label="predicted, random", zorder=3)
     ax.set_xticks(levels)
     ax.set_ylim(0, 1.02)
+
+
+def _rows(grid: object, name: str) -> list[list[Any]]:
+    """Return rows as lists; ValueError for what is no sequence of sequences, such as text."""
+    outer = _entries(grid, f"{name} must be a sequence of rows")
+    return [_entries(row, f"{name}: row {i} must be a sequence") for i, row in enumerate(outer)]
+
+
+def _entries(values: object, words: str) -> list[Any]:
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
+        raise ValueError(f"{words}, got {values!r}")
+    if isinstance(values, np.ndarray) and not values.ndim:
+        raise ValueError(f"{words}, got a single number")
+    return list(values)
+
+
+def _require_axes(axes: Sequence[object], name: str) -> None:
+    for ax in axes:
+        if not isinstance(ax, Axes):
+            raise ValueError(f"{name}: expected matplotlib Axes, got {ax!r}")
+
+
+def _pixels(relevance: ArrayLike, clip: float, where: str) -> Array:
+    try:
+        return picture_of(relevance, clip)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _correlations(values: Array, others: Mapping[str, Array]) -> str:
+    """Return a line for each picture that is another one."""
+    return "\n".join(
+        f"correlation with the {name} {_rounded(correlation(values, other))}"
+        for name, other in others.items()
+        if other is not values
+    )
 
 
 def _grid(rows: int, columns: int) -> tuple[Figure, Array]:
@@ -201,7 +285,7 @@ def _as_photograph(image: Array) -> Array:
 
     Three channels are colours, of any other number the mean is shown.
     """
-    wide = image.astype(np.float64)
+    wide = require_picture(image, "photograph: the image must be an array")
     shown = wide if len(wide) == 3 else wide.mean(axis=0, keepdims=True)
     low, high = min(0.0, shown.min()), max(1.0, shown.max())
     scaled = np.round(255 * (shown - low) / (high - low)).astype(np.uint8)

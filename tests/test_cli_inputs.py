@@ -81,6 +81,19 @@ def test_the_record_is_not_written_over_the_store(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["model.npz", "input.npy"])
+def test_a_file_that_cannot_be_read_is_named_with_its_option(name, files, tmp_path):
+    option = f"--{name.split('.')[0]}"
+    command = (*files, "--rule", "gradient", "--out", tmp_path / "out.npy")
+    (tmp_path / name).write_bytes(b"damaged")
+    assert refused(*command).startswith(f"{option}: {tmp_path / name}: ")
+    (tmp_path / name).unlink()
+    message = refused(*command)
+    assert message.startswith(f"{option}: there is no file {tmp_path / name}; give the path")
+    through = refused(*command, option, tmp_path / "model.npz" / "x.npz")
+    assert through.startswith(f"{option}: ") and "Errno" not in through
+
+
 @pytest.mark.parametrize("command", ["verify", "audit", "show", "predict"])
 def test_an_id_that_is_nearly_right_is_suggested(command):
     message = refused(command, "isotropic-alignmnt")

@@ -74,16 +74,39 @@ def test_numbers_of_a_resized_photograph(folder):
     ("options", "message"),
     [
         ({"input": "narrow.jpg"}, "5 wide and 6 high, but samples are 6 wide"),
+        ({"input": "narrow.jpg"}, "or pass resize=True (--resize on the command line)"),
         ({"out": "out.jpg"}, "expected a name that ends in .npy or .png"),
         ({"mean": "a,b"}, "--mean: expected numbers such as 0.5,0.5,0.5, got 'a,b'"),
-        ({"std": "0"}, "deviation: expected positive numbers"),
+        ({"std": "0"}, "--std: expected positive numbers, got (0.0,)"),
+        ({"std": ""}, "--std: expected numbers such as 0.5,0.5,0.5, got ''"),
+        ({"std": "1,2"}, "--std: expected one finite number or 3, got (1.0, 2.0)"),
+        ({"mean": "nan"}, "--mean: expected one finite number or 3, got (nan,)"),
         ({"input": "model.onnx"}, "file name that ends in .npy"),
+        ({"input": "no.jpg"}, "no.jpg; give the path of one that is there"),
     ],
 )
 def test_bad_pictures(options, message, folder):
     where = {k: folder / v if k in ("input", "out") else v for k, v in options.items()}
     done = RUN.invoke(cli.app, command(folder, **where))
     assert message in str(done.exception)
+    assert not (folder / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--mean", "0"], "--mean: "),
+        (["--std", "1"], "--std: "),
+        (["--resize"], "--resize: "),
+        (["--mean", "a", "--resize"], "--mean and --resize: "),
+    ],
+)
+def test_what_is_for_photographs_is_refused_for_arrays(options, named, folder):
+    np.save(folder / "input.npy", np.ones((3, 6, 6), np.float32))
+    done = RUN.invoke(cli.app, [*command(folder, input=folder / "input.npy"), *options])
+    message = str(done.exception)
+    assert message.startswith(f"{named}only for photographs (.png, .jpg, .jpeg), but --input is ")
+    assert message.endswith("leave it out, and scale the array before it is saved")
     assert not (folder / "out.png").exists()
 
 

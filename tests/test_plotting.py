@@ -72,6 +72,17 @@ BAD_GRIDS = {
     "no columns": ([[]], None, "rows of one length"),
     "ragged": ([[np.ones((1, 2, 2))], []], None, r"got \[1, 0\]"),
     "titles": ([[np.ones((1, 2, 2))]], [["a", "b"]], "one title a picture"),
+    "nothing": (None, None, "grid must be a sequence of rows, got None"),
+    "a number": ([3], None, "grid: row 0 must be a sequence, got 3"),
+    "text": ("ab", None, "grid must be a sequence of rows, got 'ab'"),
+    "text for a row of titles": ([[np.ones((1, 2, 2))]], ["a"], "titles: row 0 must be .* got 'a'"),
+    "no row of titles": ([[np.ones((1, 2, 2))]], [None], "titles: row 0 must be .* got None"),
+    "a title that is no text": ([[np.ones((1, 2, 2))]], [[3]], "titles must be text, got 3"),
+    "one that is no picture": (
+        [[np.ones((1, 2, 2)), np.full((1, 2, 2), np.nan)]],
+        None,
+        "pictures: row 0, column 1: .*expected finite numbers, got nan",
+    ),
 }
 
 
@@ -89,6 +100,10 @@ def test_bad_grids(name):
         (np.ones((2, 2)), 99, r"got shape \(2, 2\)"),
         (np.ones((1, 2, 2)), 0, "clip must be a percentile"),
         (np.ones((1, 2, 2)), 101, "clip must be a percentile"),
+        (np.ones((1, 2, 2)), "a", r"clip must be a percentile in .*, got 'a'"),
+        (np.full((1, 2, 2), np.nan), 99, "picture: .*expected finite numbers, got nan"),
+        (np.ones((0, 2, 2)), 99, "at least one entry"),
+        (np.ones((1, 2, 2)) * 1j, 99, "got dtype complex128"),
     ],
 )
 def test_bad_pictures(relevance, clip, message):
@@ -116,6 +131,35 @@ def test_a_photograph_beside_what_networks_show():
     assert under[3][1] == "correlation with the photograph -1.00"
     assert under[6][0] == "correlation with the prediction 1.00"
     assert [ax.get_title() != "" for ax in axes.flat] == [True] * 4 + [False] * 4
+
+
+GOOD = np.ones((1, 2, 2))
+BAD_PICTURES = {
+    "nothing": (None, "expected the Pictures of at least one network, .* got None"),
+    "no networks": (Pictures(GOOD, GOOD, ()), "expected the Pictures of at least one network"),
+    "an image that is not finite": (
+        Pictures(np.inf * GOOD, GOOD, (Drawn(1, 1, GOOD, GOOD),)),
+        "photograph: the image must be an array: expected finite numbers, got inf",
+    ),
+    "a flat image": (Pictures(GOOD[0], GOOD, (Drawn(1, 1, GOOD, GOOD),)), r"got shape \(2, 2\)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PICTURES)
+def test_bad_photographs(name):
+    pictures, message = BAD_PICTURES[name]
+    with pytest.raises(ValueError, match=message):
+        plotting.photograph(pictures)
+    assert not plt.get_fignums()
+
+
+def test_only_axes_are_drawn_on():
+    with pytest.raises(ValueError, match="picture: ax: expected matplotlib Axes, got 3"):
+        plotting.picture(GOOD, 3)
+    with pytest.raises(ValueError, match="axes must be a sequence of Axes, got 3"):
+        plotting.alignment_by_layer(_table(), 3)
+    with pytest.raises(ValueError, match="axes: expected matplotlib Axes, got 'b'"):
+        plotting.alignment_by_layer(_table(), ["b", "c"])
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -159,6 +203,29 @@ def test_alignment_by_layer_draws_on_axes_that_it_is_given():
     assert plotting.alignment_by_layer(_table(), list(axes)) == list(axes)
     with pytest.raises(ValueError, match="one Axes for each of .*AlphaBeta.*, got 1"):
         plotting.alignment_by_layer(_table(), axes[:1])
+
+
+BAD_TABLES = {
+    "nothing": (
+        lambda table: None,
+        "the table that studies.alignment_by_layer gives, got NoneType",
+    ),
+    "no columns": (
+        lambda table: table[["rule", "level"]],
+        r"without \['predicted', 'trained', 'tr",
+    ),
+    "one column less": (lambda table: table.drop(columns="random_low"), r"out \['random_low'\]"),
+    "no rows": (lambda table: table[:0], "got one without rows"),
+    "words": (lambda table: table.assign(trained="a"), r"columns \['trained'\] must hold numbers"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_bad_tables(name):
+    change, message = BAD_TABLES[name]
+    with pytest.raises(ValueError, match=f"^alignment_by_layer: .*{message}"):
+        plotting.alignment_by_layer(change(_table()))
+    assert not plt.get_fignums()
 
 
 def test_more_rules_than_a_row_holds():

@@ -92,6 +92,24 @@ def require_writable(path: Path, option: str, *, inputs: Iterable[Path] = ()) ->
             )
 
 
+@contextmanager
+def reading(option: str, path: Path) -> Iterator[None]:
+    """Name the option in the error where a file that it gives cannot be read or is refused."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ValueError(
+            f"{option}: there is no file {path}; give the path of one that is there"
+        ) from None
+    except OSError as error:
+        raise ValueError(
+            f"{option}: {path} cannot be read ({error.strerror}); give another file, or the right "
+            "to read this one"
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+
+
 def require_known(identifiers: Iterable[str]) -> None:
     """Raise ValueError for the first id that no theorem has, with the ids that look like it."""
     from difflib import get_close_matches

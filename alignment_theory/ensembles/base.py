@@ -1,6 +1,7 @@
 """What a law of random weight matrices states: a sampler and the moments that theory needs."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from math import gamma, inf, pi, sqrt
 
 import numpy as np
@@ -156,6 +157,16 @@ def checked_size(size: int, name: str) -> int:
     if not whole or size < 1:
         raise ValueError(f"{name}: expected a positive integer, got {size!r}")
     return int(size)
+
+
+def checked_sizes(sizes: object, name: str, what: str) -> tuple[int, ...]:
+    """Return sizes as ints; ValueError where they are no sequence of positive integers.
+
+    `what` says what was expected.
+    """
+    if isinstance(sizes, str | bytes) or not isinstance(sizes, Sequence | np.ndarray):
+        raise ValueError(f"{name}: expected {what}, got {sizes!r}")
+    return tuple(checked_size(size, f"{name}[{k}]") for k, size in enumerate(sizes))
 
 
 def checked_generator(rng: np.random.Generator) -> np.random.Generator:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from alignment_theory.arrays import FLOATS, Array
+from alignment_theory.arrays import Array, float_dtype
 from alignment_theory.models.datasets import Dataset
 
 IMAGE_SHAPE = (3, 32, 32)
@@ -41,17 +41,17 @@ def cifar10(folder: str | os.PathLike[str], *, dtype: DTypeLike = np.float32) ->
     Raises
     ------
     ValueError
-        For a path that is no folder, missing files (naming all of them), the Python version, whose
-        files are pickled and could execute code, files of another size, labels above 9, other than
-        ten names, and another dtype.
+        For what is no path or no folder, missing files (naming all of them), the Python version,
+        whose files are pickled and could execute code, files of another size, labels above 9, other
+        than ten names, and another dtype.
     FileNotFoundError
         Where there is no such folder.
 
     Source: Krizhevsky (2009), Learning multiple layers of features from tiny images.
     """
-    wanted = np.dtype(dtype)
-    if wanted not in FLOATS:
-        raise ValueError(f"cifar10: expected dtype float32 or float64, got {wanted}")
+    wanted = float_dtype(dtype, "cifar10")
+    if not isinstance(folder, str | os.PathLike):
+        raise ValueError(f"cifar10: expected the path of a folder, got {folder!r}")
     try:
         place = _place(Path(folder))
         names = _names(place / NAMES)

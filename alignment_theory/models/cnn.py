@@ -6,7 +6,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import DTypeLike
 
-from alignment_theory.arrays import FLOATS
+from alignment_theory.arrays import float_dtype
+from alignment_theory.ensembles.base import checked_generator, checked_size, checked_sizes
 from alignment_theory.layers import Conv2d, Dense, Flatten, Layer, MaxPool2d, Relu
 from alignment_theory.layers.base import Shape
 from alignment_theory.network import Network
@@ -50,12 +51,12 @@ def vgg16(
     Raises
     ------
     ValueError
-        For images that are too small, sizes that are not positive integers, or another dtype.
+        For small images, other sizes than positive integers, another dtype, and no generator.
 
     Source: Simonyan, Zisserman (2015), arXiv:1409.1556, table 1, configuration D; He et al. (2015),
     arXiv:1502.01852, equation 10.
     """
-    return _convolutional("vgg16", VGG16, input_shape, (*hidden, classes), rng, bias, dtype)
+    return _convolutional("vgg16", VGG16, input_shape, hidden, classes, rng, bias, dtype)
 
 
 def vgg11(
@@ -71,7 +72,7 @@ def vgg11(
 
     Parameters and errors are those of :func:`vgg16`.
     """
-    return _convolutional("vgg11", VGG11, input_shape, (*hidden, classes), rng, bias, dtype)
+    return _convolutional("vgg11", VGG11, input_shape, hidden, classes, rng, bias, dtype)
 
 
 def small_cnn(
@@ -87,46 +88,34 @@ def small_cnn(
 
     Parameters and errors are those of :func:`vgg16`; height and width at least 4.
     """
-    return _convolutional("small_cnn", SMALL, input_shape, (*hidden, classes), rng, bias, dtype)
+    return _convolutional("small_cnn", SMALL, input_shape, hidden, classes, rng, bias, dtype)
 
 
 def _convolutional(
     where: str,
     layout: Sequence[int | str],
     input_shape: Shape,
-    dense: Sequence[int],
+    hidden: Sequence[int],
+    classes: int,
     rng: np.random.Generator,
     bias: bool,
     dtype: DTypeLike,
 ) -> Network:
-    sizes = (*input_shape, *dense)
-    if len(input_shape) != 3 or not all(
-        isinstance(size, int | np.integer) and not isinstance(size, bool) and size > 0
-        for size in sizes
-    ):
-        raise ValueError(
-            f"{where}: expected an input shape (channels, height, width) and positive numbers of "
-            f"units, got {tuple(input_shape)} and {tuple(dense)}"
-        )
-    if np.dtype(dtype) not in FLOATS:
-        raise ValueError(f"{where}: expected dtype float32 or float64, got {np.dtype(dtype)}")
-    least = 2 ** layout.count(POOL)
-    if min(input_shape[1:]) < least:
-        raise ValueError(
-            f"{where}: expected images of at least {least} x {least}, got {input_shape[1]} x "
-            f"{input_shape[2]}"
-        )
+    images = _image_shape(where, input_shape, 2 ** layout.count(POOL))
+    dense = checked_sizes(hidden, f"{where}: hidden", "a sequence of units, such as (100,)")
+    dense = (*dense, checked_size(classes, f"{where}: classes"))
+    wanted, generator = float_dtype(dtype, where), checked_generator(rng)
 
     def weight(*shape: int) -> np.ndarray:
-        drawn = rng.standard_normal(shape)
+        drawn = generator.standard_normal(shape)
         drawn *= sqrt(2 * shape[0] / drawn.size)
-        return drawn.astype(dtype)
+        return drawn.astype(wanted)
 
     def offset(outputs: int) -> np.ndarray | None:
-        return np.zeros(outputs, dtype) if bias else None
+        return np.zeros(outputs, wanted) if bias else None
 
     layers: list[Layer] = []
-    shape = tuple(map(int, input_shape))
+    shape: Shape = images
     for entry in layout:
         if isinstance(entry, str):
             layers.append(MaxPool2d(2))
@@ -140,4 +129,17 @@ def _convolutional(
     for units in dense:
         layers += [Dense(weight(units, inputs), offset(units)), Relu()]
         inputs = units
-    return Network(layers[:-1], tuple(map(int, input_shape)))
+    return Network(layers[:-1], images)
+
+
+def _image_shape(where: str, input_shape: Shape, least: int) -> Shape:
+    """Return the shape of images of at least `least` x `least`; ValueError for any other."""
+    what = "an input shape (channels, height, width)"
+    shape = checked_sizes(input_shape, f"{where}: input_shape", what)
+    if len(shape) != 3:
+        raise ValueError(f"{where}: input_shape: expected {what}, got {shape}")
+    if min(shape[1:]) < least:
+        raise ValueError(
+            f"{where}: expected images of at least {least} x {least}, got {shape[1]} x {shape[2]}"
+        )
+    return shape

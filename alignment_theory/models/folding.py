@@ -23,9 +23,11 @@ def fold_batch_norm(network: Network) -> Network:
     Raises
     ------
     ValueError
-        For networks of exact fractions, and where the outputs differ by more than 1e-10 of the
-        largest.
+        For what is no Network, networks of exact fractions, and where the outputs differ by more
+        than 1e-10 of the largest.
     """
+    if not isinstance(network, Network):
+        raise ValueError(f"fold_batch_norm: expected a Network, got {network!r}")
     if is_exact(np.empty(0, network.dtype)):
         raise ValueError(
             "fold_batch_norm: expected a network of floats; convert it with "

@@ -72,19 +72,21 @@ class Graph:
 
     def headless(
         self, heads: Container[str], silent: Container[str]
-    ) -> tuple["Graph", Node | None]:
-        """Return the graph that ends at the logits, and the head that was cut off.
+    ) -> tuple["Graph", tuple[Node, ...]]:
+        """Return the graph that ends at the logits, and the heads that were cut off, lowest first.
 
         `silent` are the operators that do nothing, which may stand above a head.
         """
-        makers, name, head = {node.output: node for node in self.nodes}, self.output, None
+        makers, name = {node.output: node for node in self.nodes}, self.output
+        cut: list[Node] = []
         while name in makers and (
             makers[name].operator in heads or makers[name].operator in silent
         ):
             node = makers[name]
-            head = node if node.operator in heads else head
+            if node.operator in heads:
+                cut.append(node)
             name = node.inputs[0]
-        return replace(self, output=name), head
+        return replace(self, output=name), tuple(reversed(cut))
 
     def steps(self) -> tuple[Step, ...]:
         """Return what leads from the input to the output.

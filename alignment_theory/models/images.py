@@ -3,11 +3,13 @@
 import io
 import os
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, as_array, convert
 from alignment_theory.layers.base import Shape
 from alignment_theory.models.files import write_atomically
 
@@ -49,17 +51,10 @@ def load_image(
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if len(shape) != 3 or shape[0] not in (1, 3):
-        raise ValueError(
-            f"{path}: a picture has 1 or 3 channels, but samples have the shape {tuple(shape)}"
-        )
-    channels, height, width = shape
-    centre, scale = (
-        _by_channel(name, values, channels)
-        for name, values in (("mean", mean), ("deviation", deviation))
-    )
-    if not (scale > 0).all():
-        raise ValueError(f"deviation: expected positive numbers, got {tuple(deviation)}")
+    channels = channels_of(path, shape)
+    _, height, width = shape
+    centre = by_channel("mean", mean, channels)
+    scale = by_channel("deviation", deviation, channels, positive=True)
     try:
         with Image.open(path, formats=("PNG", "JPEG")) as stored:
             if stored.width * stored.height > MOST_PIXELS:
@@ -72,7 +67,8 @@ def load_image(
             if picture.size != (width, height) and not resize:
                 raise ValueError(
                     f"the picture is {picture.width} wide and {picture.height} high, but samples "
-                    f"are {width} wide and {height} high; scale it, or ask for resizing"
+                    f"are {width} wide and {height} high; scale it, or pass resize=True (--resize "
+                    "on the command line)"
                 )
             wanted = picture.convert("RGB" if channels == 3 else "L")
             if picture.size != (width, height):
@@ -91,7 +87,7 @@ def load_image(
     return np.ascontiguousarray(pixels.transpose(2, 0, 1) - centre) / scale
 
 
-def picture_of(relevance: Array, clip: float = 100.0) -> Array:
+def picture_of(relevance: ArrayLike, clip: float = 100.0) -> Array:
     """Return an attribution (channels, height, width) as a picture (height, width, channels).
 
     ``1/2 + R / (2 S)`` in 8 bits, cut off at 0 and 1: grey is 0. Three channels are colours; any
@@ -101,29 +97,47 @@ def picture_of(relevance: Array, clip: float = 100.0) -> Array:
     Raises
     ------
     ValueError
-        For arrays of another number of dimensions, or a percentile outside (0, 100].
+        For arrays of another number of dimensions, without an entry, or whose entries are no finite
+        real numbers; for channels whose sum is beyond float64; for a percentile outside (0, 100].
     """
-    if relevance.ndim != 3:
-        raise ValueError(
-            f"a picture shows an attribution (channels, height, width), got shape {relevance.shape}"
-        )
-    if not 0 < clip <= 100:
-        raise ValueError(f"picture_of: clip must be a percentile in (0, 100], got {clip}")
-    wide = relevance.astype(np.float64)
-    shown = wide if len(wide) == 3 else wide.sum(axis=0, keepdims=True)
+    if isinstance(clip, bool) or not isinstance(clip, Real) or not 0 < clip <= 100:
+        raise ValueError(f"picture_of: clip must be a percentile in (0, 100], got {clip!r}")
+    wide = require_picture(relevance, "a picture shows an attribution")
+    with np.errstate(over="ignore"):
+        shown = wide if len(wide) == 3 else wide.sum(axis=0, keepdims=True)
+    if not np.isfinite(shown).all():
+        raise ValueError("the sum of the channels is beyond float64; scale the attribution down")
     sizes = np.abs(shown)
     full = float(np.percentile(sizes, clip)) or sizes.max()
-    share = np.clip(shown / full, -1, 1) if full > 0 else 0 * shown
+    with np.errstate(over="ignore"):  # what is that far above the percentile is cut off at 1
+        share = np.clip(shown / full, -1, 1) if full > 0 else 0 * shown
     return np.round(127.5 + 127.5 * share).astype(np.uint8).transpose(1, 2, 0)
 
 
-def save_picture(relevance: Array, path: str | os.PathLike[str]) -> None:
+def require_picture(values: ArrayLike, words: str) -> Array:
+    """Return values (channels, height, width) in float64.
+
+    Raises
+    ------
+    ValueError
+        For other shapes, no entries, and entries that are no finite real numbers; it begins with
+        `words`.
+    """
+    found = convert(as_array(values, words), words, np.float64)
+    if found.ndim != 3 or not found.size:
+        raise ValueError(
+            f"{words} (channels, height, width) with at least one entry, got shape {found.shape}"
+        )
+    return found
+
+
+def save_picture(relevance: ArrayLike, path: str | os.PathLike[str]) -> None:
     """Write an attribution (channels, height, width) as a PNG file, as `picture_of` shows it.
 
     Raises
     ------
     ValueError
-        For arrays of another number of dimensions, and names that do not end in .png.
+        For what :func:`picture_of` refuses, and names that do not end in .png.
     OSError
         Where the folder is missing or cannot be written.
     """
@@ -140,8 +154,28 @@ def save_picture(relevance: Array, path: str | os.PathLike[str]) -> None:
     write_atomically(Path(path), buffer.getvalue())
 
 
-def _by_channel(name: str, values: Sequence[float], channels: int) -> Array:
+def channels_of(path: str | os.PathLike[str], shape: Shape) -> int:
+    """Return the channels of samples of a shape; ValueError where no picture can be such a one."""
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise ValueError(
+            f"{path}: a picture has 1 or 3 channels, but samples have the shape {tuple(shape)}"
+        )
+    return shape[0]
+
+
+def by_channel(
+    name: str, values: Sequence[float], channels: int, *, positive: bool = False
+) -> Array:
+    """Return one finite number, or one a channel, as an array (1 or channels, 1, 1).
+
+    Raises
+    ------
+    ValueError
+        For other numbers, and where `positive` is set for one that is not; it begins with `name`.
+    """
     found = np.asarray(values, dtype=np.float64).ravel()
     if len(found) not in (1, channels) or not np.isfinite(found).all():
         raise ValueError(f"{name}: expected one finite number or {channels}, got {tuple(values)}")
+    if positive and not (found > 0).all():
+        raise ValueError(f"{name}: expected positive numbers, got {tuple(values)}")
     return found.reshape(-1, 1, 1)

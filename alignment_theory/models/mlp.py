@@ -1,12 +1,14 @@
 """Random multi-layer perceptrons, the start of training and the subject of randomised theorems."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import sqrt
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from alignment_theory.arrays import FLOATS
+from alignment_theory.arrays import float_dtype
+from alignment_theory.ensembles.base import checked_generator, checked_sizes
 from alignment_theory.network import Network
 
 BIAS_DEVIATION = 0.01
@@ -38,23 +40,20 @@ def random_mlp(
     Raises
     ------
     ValueError
-        For fewer than two widths, a width that is not a positive integer, or another dtype.
+        For fewer than two widths, a width that is not a positive integer, another dtype, or an
+        `rng` that is no generator.
 
     Source: He, Zhang, Ren, Sun (2015), arXiv:1502.01852, equation 10.
     """
-    if len(widths) < 2:
-        raise ValueError(
-            f"random_mlp: expected at least an input and an output width, got {tuple(widths)}"
-        )
-    for width in widths:
-        if isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1:
-            raise ValueError(f"random_mlp: expected positive integer widths, got {tuple(widths)}")
-    if np.dtype(dtype) not in FLOATS:
-        raise ValueError(f"random_mlp: expected dtype float32 or float64, got {np.dtype(dtype)}")
+    what = "at least an input and an output width"
+    sizes = checked_sizes(widths, "random_mlp: widths", what)
+    if len(sizes) < 2:
+        raise ValueError(f"random_mlp: widths: expected {what}, got {sizes}")
+    wanted, generator = float_dtype(dtype, "random_mlp"), checked_generator(rng)
     weights, biases = [], []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
-        weight = sqrt(2 / inputs) * rng.standard_normal((outputs, inputs))
-        weights.append(weight.astype(dtype))
+    for inputs, outputs in pairwise(sizes):
+        weight = sqrt(2 / inputs) * generator.standard_normal((outputs, inputs))
+        weights.append(weight.astype(wanted))
         if bias:
-            biases.append((BIAS_DEVIATION * rng.standard_normal(outputs)).astype(dtype))
+            biases.append((BIAS_DEVIATION * generator.standard_normal(outputs)).astype(wanted))
     return Network.mlp(weights, biases or None)

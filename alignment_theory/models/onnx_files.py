@@ -13,7 +13,7 @@ from alignment_theory.layers.base import Shape
 from alignment_theory.models.building import cut_off, network_of
 from alignment_theory.models.graph import Graph
 from alignment_theory.models.onnx_graph import read_graph
-from alignment_theory.models.onnx_layers import ELEMENTWISE, HEADS, KNOWN
+from alignment_theory.models.onnx_layers import ELEMENTWISE, HEADS, KNOWN, require_over_outputs
 from alignment_theory.network import Network
 
 MOST_PRODUCTS = 3 * 10**8
@@ -34,7 +34,8 @@ def read_onnx(file: BinaryIO, size: int) -> Network:
     ------
     ValueError
         For files that are no ONNX model of one input and one output, for operators that no layer
-        has (all of them named, with their nodes), and where outputs differ.
+        has (all of them named, with their nodes), for a softmax at the end along another axis than
+        that of the outputs, and where outputs differ.
     """
     try:
         import onnx
@@ -43,12 +44,14 @@ def read_onnx(file: BinaryIO, size: int) -> Network:
     del onnx
     data = file.read(size)
     try:
-        graph, head = read_graph(data).headless(HEADS, ELEMENTWISE)
+        graph, heads = read_graph(data).headless(HEADS, ELEMENTWISE)
         network, _ = network_of(graph, KNOWN)
     except (TypeError, IndexError, ZeroDivisionError, RecursionError) as error:
         raise ValueError(f"an attribute or a node has an unknown form ({error})") from None
-    if head is not None:
-        warnings.warn(cut_off(head), stacklevel=4)
+    for head in heads:
+        require_over_outputs(head, network.output_shape)
+    if heads:
+        warnings.warn(cut_off(heads[0]), stacklevel=4)
     _compare(network, graph, data)
     return network
 

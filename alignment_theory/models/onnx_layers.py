@@ -159,6 +159,20 @@ def _leaky_relu(node: Node, given: Given, shape: Shape) -> list[Layer]:
     return [LeakyRelu(float(np.float32(node.attributes.get("alpha", 0.01))))]
 
 
+def require_over_outputs(head: Node, shape: Shape) -> None:
+    """Raise ValueError where a head that is cut off is not along the outputs of each sample.
+
+    `shape` is that of a sample of outputs. Where no axis is given, it is 1 or -1, by the version of
+    the operator: only for vectors is that the same.
+    """
+    axis = head.attributes.get("axis", -1)
+    if axis not in (1, -len(shape)):
+        raise ValueError(
+            f"{head}: only a softmax along axis 1, over the outputs of each sample, is cut off, "
+            f"got axis {axis} for samples of shape {shape}; export the model without it"
+        )
+
+
 KNOWN: dict[str, Maker] = {
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,

@@ -37,8 +37,8 @@ def from_sklearn(estimator: Any) -> Network:
     Raises
     ------
     ValueError
-        For other estimators, one that is not fitted, hidden activations that no layer has, weights
-        in other element types, and where predictions differ.
+        For other estimators, one that is not fitted or not complete, hidden activations that no
+        layer has, weights in other element types, and where predictions differ.
     """
     try:
         _require_fitted(estimator)
@@ -80,6 +80,7 @@ def _require_fitted(estimator: Any) -> None:
         raise ValueError(f"{wanted}, got {type(estimator).__name__}{hint}")
     if not hasattr(estimator, "coefs_"):
         raise ValueError(f"{wanted}, got one that is not fitted; call fit first")
+    _require_complete(estimator)
     if estimator.activation not in ("relu", "identity"):
         raise ValueError(
             f"hidden activation {estimator.activation!r} is not supported: layers are linear or "
@@ -87,6 +88,22 @@ def _require_fitted(estimator: Any) -> None:
         )
     if estimator.out_activation_ not in ("identity", "softmax", "logistic", "exp"):
         raise ValueError(f"output activation {estimator.out_activation_!r} is not supported")
+
+
+def _require_complete(estimator: Any) -> None:
+    """Raise ValueError where a fitted estimator has lost some of what it was fitted to."""
+    for name in ("intercepts_", "n_layers_", "out_activation_"):
+        if not hasattr(estimator, name):
+            raise ValueError(f"the estimator has no {name}, though it was fitted; fit it again")
+    for name in ("coefs_", "intercepts_"):
+        found, wanted = getattr(estimator, name), estimator.n_layers_ - 1
+        count = len(found) if isinstance(found, list | tuple) else None
+        if count != wanted:
+            shown = type(found).__name__ if count is None else count
+            raise ValueError(
+                f"{name}: expected a list of {wanted} arrays, one a layer, got {shown}; fit the "
+                "estimator again"
+            )
 
 
 def _compare(network: Network, estimator: Any) -> None:

@@ -4,7 +4,7 @@ torch is imported when a module is given, never before.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from os import PathLike
 from typing import Any
@@ -62,13 +62,13 @@ def from_torch(module: Any, input_shape: Shape | None = None) -> Network:
         traced, evaluated = _traced(source)
         shape = _input_shape(traced, input_shape)
         whole = graph_of(traced, _run(traced, shape, _BUILT_FROM))
-        graph, head = whole.headless(HEADS, SILENT)
+        graph, heads = whole.headless(HEADS, SILENT)
         network, parts = network_of(graph, KNOWN)
         compare(network, parts, _run(traced, shape, _COMPARED_ON), evaluated)
         found = network if dtype is None else network.astype(dtype)
     except ValueError as error:
         raise ValueError(f"from_torch: {error}") from error.__cause__
-    _warn(graph, head, training=any(one.training for one in source.modules()))
+    _warn(graph, heads, training=any(one.training for one in source.modules()))
     return found
 
 
@@ -202,10 +202,10 @@ def _run(traced: Any, shape: Shape, samples: int) -> Run:
         ) from error
 
 
-def _warn(graph: Graph, head: object, *, training: bool) -> None:
+def _warn(graph: Graph, heads: Sequence[object], *, training: bool) -> None:
     """Say what was cut off, and that a module was read as it is after training."""
-    if head is not None:
-        warnings.warn(cut_off(head), stacklevel=3)
+    if heads:
+        warnings.warn(cut_off(heads[0]), stacklevel=3)
     kinds = {"batch_norm": "batch normalisation", "dropout": "dropout"}
     found = [kinds[key] for key in kinds if key in {node.operator for node in graph.reached()}]
     if training and found:

@@ -151,3 +151,7 @@ def test_other_paths_and_types(tmp_path):
         cifar10(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="expected dtype float32 or float64, got float16"):
         cifar10(tmp_path, dtype=np.float16)
+    with pytest.raises(ValueError, match="expected dtype float32 or float64, got 'foo'"):
+        cifar10(tmp_path, dtype="foo")
+    for folder in (None, 3):
+        refused(folder, f"expected the path of a folder, got {folder}")

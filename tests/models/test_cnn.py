@@ -55,8 +55,20 @@ def test_the_small_one_learns_the_digits(seed):
 BAD = [
     (lambda: vgg16((3, 31, 32), 10, rng()), "images of at least 32 x 32, got 31 x 32"),
     (lambda: vgg16((3, 32), 10, rng()), "expected an input shape"),
-    (lambda: small_cnn((1, 8, 8), 0, rng()), "positive numbers of units"),
-    (lambda: small_cnn((1, 8, 8), 10, rng(), hidden=(2.5,)), "positive numbers of units"),
+    (lambda: vgg11(5, 10, rng()), r"vgg11: input_shape: expected an input shape \(chan.*, got 5"),
+    (lambda: vgg11("abc", 10, rng()), "vgg11: input_shape: expected an input shape .*, got 'abc'"),
+    (
+        lambda: vgg16((0, 32, 32), 10, rng()),
+        r"input_shape\[0\]: expected a positive integer, got 0",
+    ),
+    (lambda: small_cnn((1, 8, 8), 0, rng()), "small_cnn: classes: expected a positive integer"),
+    (lambda: small_cnn((1, 8, 8), "a", rng()), "small_cnn: classes: expected .*, got 'a'"),
+    (lambda: small_cnn((1, 8, 8), 10, rng(), hidden=(3, 2.5)), r"hidden\[1\]: expected a positive"),
+    (lambda: small_cnn((1, 8, 8), 10, rng(), hidden=5), r"hidden: expected a sequence .*, got 5"),
+    (lambda: small_cnn((1, 8, 8), 10, rng(), dtype="foo"), "small_cnn: expected dtype.*'foo'"),
+    (lambda: vgg16((3, 32, 32), 10, 0), "rng: expected a numpy.random.Generator, got 0; make one"),
+    (lambda: vgg11((3, 32, 32), 10, None), "rng: expected a numpy.random.Generator, got None"),
+    (lambda: small_cnn((1, 8, 8), 10, 0), "rng: expected a numpy.random.Generator, got 0"),
     (lambda: small_cnn((1, 8, 8), 10, rng(), dtype=int), "expected dtype float32 or float64"),
 ]
 

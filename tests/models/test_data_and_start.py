@@ -87,16 +87,24 @@ def test_random_networks_follow_the_generator():
     np.testing.assert_array_equal(single.layers[0].weight, make[0].astype(np.float32))
 
 
-@pytest.mark.parametrize("widths", [(), (3,), (3, 0), (3, -1), (3, 2.0), (True, 3), ("3", 3)])
+@pytest.mark.parametrize(
+    "widths", [(), (3,), (3, 0), (3, -1), (3, 2.0), (True, 3), ("3", 3), 5, "34", None]
+)
 def test_unfit_widths_are_refused(widths):
-    with pytest.raises(ValueError, match="random_mlp: expected"):
+    with pytest.raises(ValueError, match=r"random_mlp: widths(\[\d\])?: expected"):
         random_mlp(widths, rng=np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.int64, object])
+@pytest.mark.parametrize("dtype", [np.float16, np.int64, object, "foo", "f4,f8", 3])
 def test_unfit_dtypes_are_refused(dtype):
     with pytest.raises(ValueError, match="float32 or float64"):
         random_mlp((3, 4), rng=np.random.default_rng(0), dtype=dtype)
+
+
+@pytest.mark.parametrize("rng", [0, None, np.random])
+def test_only_generators_are_drawn_from(rng):
+    with pytest.raises(ValueError, match="rng: expected a numpy.random.Generator, got"):
+        random_mlp((3, 4), rng=rng)
 
 
 def test_a_single_layer_is_a_network():

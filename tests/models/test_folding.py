@@ -83,6 +83,12 @@ def test_exact_networks_are_refused():
         fold_batch_norm(Network([Dense([[1]])]).astype(object))
 
 
+@pytest.mark.parametrize("network", [None, [Relu()]])
+def test_only_networks_are_folded(network):
+    with pytest.raises(ValueError, match="fold_batch_norm: expected a Network, got"):
+        fold_batch_norm(network)
+
+
 def test_the_fold_of_another_library_is_caught(monkeypatch):
     """innvestigate leaves the scale out of the bias: b = shift - mean k / scale."""
 

@@ -1,5 +1,7 @@
 """Photographs in, pictures out."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -122,12 +124,42 @@ def test_pictures_need_images_and_a_name(tmp_path):
         save_picture(np.ones(2), tmp_path / "out.png")
 
 
+NO_PICTURES = {
+    "NaN": (np.full((1, 3, 3), np.nan), r"expected finite numbers, got nan at index \(0, 0, 0\)"),
+    "infinity": (np.full((3, 3, 3), np.inf), "expected finite numbers, got inf"),
+    "no channels": (np.ones((0, 3, 3)), r"at least one entry, got shape \(0, 3, 3\)"),
+    "no rows": (np.ones((3, 0, 3)), r"at least one entry, got shape \(3, 0, 3\)"),
+    "complex": (np.full((1, 3, 3), 1j), "got dtype complex128"),
+    "words": ([[["a"]]], "got dtype <U1"),
+    "a large sum": (np.full((2, 1, 1), 1.5e308), "sum of the channels is beyond float64"),
+    "a large fraction": (np.full((1, 1, 1), 10**400), "is beyond the range of float64"),
+}
+
+
+@pytest.mark.parametrize("name", NO_PICTURES)
+def test_what_no_picture_shows(name, tmp_path):
+    relevance, message = NO_PICTURES[name]
+    with pytest.raises(ValueError, match=message):
+        picture_of(relevance)
+    with pytest.raises(ValueError, match=rf"out\.png: .*{message}"):
+        save_picture(relevance, tmp_path / "out.png")
+
+
+def test_fractions_and_lists_are_shown():
+    assert picture_of([[[Fraction(1, 3), -1]]]).tolist() == [[[170], [0]]]
+
+
+def test_far_above_the_percentile_is_cut_off():
+    relevance = np.array([[[1e-300, -1e-300, 1e300]]])
+    assert picture_of(relevance, 1)[0, :, 0].tolist() == [255, 0, 255]
+
+
 def test_the_range_is_a_percentile_where_asked():
     """Of 1, 2, 3, 4 and 21 the 75th percentile is 4."""
     relevance = np.array([[[1, -2, 3, -4, 21]]])
     assert picture_of(relevance, 75)[0, :, 0].tolist() == [159, 64, 223, 0, 255]
     sparse = np.array([[[0, 0, 0, 0, -2]]])
     assert picture_of(sparse, 50)[0, :, 0].tolist() == [128, 128, 128, 128, 0]
-    for clip in (0, -1, 101, np.nan):
+    for clip in (0, -1, 101, np.nan, "a", None, True):
         with pytest.raises(ValueError, match=r"clip must be a percentile in \(0, 100\]"):
             picture_of(relevance, clip)

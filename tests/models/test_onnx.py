@@ -218,6 +218,18 @@ def test_the_size_of_a_network_counts_what_is_inside_residuals():
     assert 2 * 144 * 64 <= inside <= 2 * 144 * 64 + 2 * 64
 
 
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((3,), None), ((3,), 1), ((3,), -1), ((3, 2, 2), 1), ((3, 2, 2), -3)],
+)
+def test_heads_over_the_outputs_are_cut_off(shape, axis, tmp_path):
+    settings = {} if axis is None else {"axis": axis}
+    nodes = [("Relu", "x", "z", {}), ("Softmax", "z", "a", settings), ("Dropout", "a", "y", {})]
+    with pytest.warns(UserWarning, match=r"Softmax \(node 'Softmax_1'\) at the end was cut off"):
+        network = imported(model(nodes, shape, {}), tmp_path)
+    assert network.layers == (Relu(),)
+
+
 def test_a_huge_batch_is_not_run(tmp_path):
     found = model([("MatMul", "x w", "y", {})], (3,), {"w": normal(3, 3)}, batch=10**9)
     with pytest.warns(UserWarning, match="was not compared"):

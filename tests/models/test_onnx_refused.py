@@ -52,6 +52,45 @@ REFUSED = {
         {},
         r"Softmax \(node 'Softmax_0'\): is supported at the end only",
     ),
+    "a softmax over the samples": (
+        [("MatMul", "x w", "z", {}), ("Softmax", "z", "y", {"axis": 0})],
+        (3,),
+        SQUARE,
+        r"Softmax \(node 'Softmax_1'\): only a softmax along axis 1, .*got axis 0 for samples",
+    ),
+    "the same from the end, below another": (
+        [
+            ("MatMul", "x w", "z", {}),
+            ("LogSoftmax", "z", "a", {"axis": -2}),
+            ("Identity", "a", "b", {}),
+            ("Softmax", "b", "y", {"axis": 1}),
+        ],
+        (3,),
+        SQUARE,
+        r"LogSoftmax \(node 'LogSoftmax_1'\): only .*got axis -2",
+    ),
+    "the same above another": (
+        [
+            ("MatMul", "x w", "z", {}),
+            ("Softmax", "z", "a", {}),
+            ("LogSoftmax", "a", "y", {"axis": 0}),
+        ],
+        (3,),
+        SQUARE,
+        r"LogSoftmax \(node 'LogSoftmax_2'\): only .*got axis 0",
+    ),
+    "a softmax over the width of images": (
+        [("Relu", "x", "z", {}), ("Softmax", "z", "y", {})],
+        (3, 4, 5),
+        {},
+        r"Softmax \(node 'Softmax_1'\): only .*got axis -1 for samples of shape \(3, 4, 5\)",
+    ),
+    "an axis that is not there": (
+        [("MatMul", "x w", "z", {}), ("Softmax", "z", "y", {"axis": 3})],
+        (3,),
+        SQUARE,
+        "got axis 3",
+    ),
     "a transposed input": (
         [("Gemm", "x w", "y", {"transA": 1})],
         (3,),

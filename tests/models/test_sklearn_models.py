@@ -184,3 +184,29 @@ def test_smooth_activations_are_refused(activation):
     estimator = fitted(*TARGETS["one number"], activation=activation)
     with pytest.raises(ValueError, match=f"hidden activation '{activation}' is not supported: lay"):
         from_sklearn(estimator)
+
+
+INCOMPLETE = {
+    "a matrix less": ("coefs_", lambda found: found[:-1], "coefs_: expected a list of 3 .* got 2"),
+    "a vector more": ("intercepts_", lambda found: [*found, 1], "intercepts_: expected .* got 4"),
+    "no matrices": ("coefs_", lambda found: None, "coefs_: expected a list of 3 .* got NoneType"),
+}
+
+
+@pytest.mark.parametrize("name", INCOMPLETE)
+def test_estimators_that_lost_weights_are_refused(name):
+    attribute, change, message = INCOMPLETE[name]
+    estimator = fitted(*TARGETS["one number"])
+    setattr(estimator, attribute, change(getattr(estimator, attribute)))
+    with pytest.raises(ValueError, match=f"^from_sklearn: {message}.*; fit the estimator again"):
+        from_sklearn(estimator)
+
+
+@pytest.mark.parametrize("attribute", ["intercepts_", "n_layers_", "out_activation_"])
+def test_estimators_that_lost_attributes_are_refused(attribute):
+    estimator = fitted(*TARGETS["one number"])
+    delattr(estimator, attribute)
+    with pytest.raises(
+        ValueError, match=f"^from_sklearn: the estimator has no {attribute}, though"
+    ):
+        from_sklearn(estimator)
