@@ -91,7 +91,9 @@ def run(
         and high, its mean and interval at 95 %; null, null_low and null_high, mean and central 95 %
         of single values for two networks with all layers re-drawn; predicted, E cos at the input
         by `randomisation-law`, for networks that were random before too, where it applies (dense
-        without bias, He-normal, cosine, gradient or Guided Backprop, a target fixed beforehand);
+        without bias, He-normal, cosine, gradient or Guided Backprop, a target fixed beforehand,
+        the start "unit": logits of both networks may differ in sign, and no law of that is known
+        here), else NaN;
         output_scale, the median over redraws of the root mean square output, relative to the
         network's own; images and redraws in the mean, undefined and reasons.
 
@@ -189,7 +191,8 @@ def _predicted(subject: Subject, preset: Similarity, order: str, step: int) -> f
     plain = [Dense if k % 2 == 0 else Relu for k in range(len(network.layers))]
     dense = [type(layer) for layer in network.layers] == plain and len(plain) % 2 == 1
     usual = subject.how.weights == "he-normal" and not network.has_bias and subject.fixed
-    if name is None or preset != COSINE or not (dense and usual):
+    unit = (subject.start or subject.rule.seed) == "unit"
+    if name is None or preset != COSINE or not (dense and usual and unit):
         return np.nan
     widths = [shape[0] for shape in network.shapes[::2]] + [network.output_shape[0]]
     first = step if order == "cascading" else step + 1

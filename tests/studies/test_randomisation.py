@@ -167,6 +167,10 @@ def test_the_prediction_of_another_layer_is_refuted():
         {"how": Redraw("orthogonal")},
         {"network": random_mlp((36, 9, 5), rng=np.random.default_rng(0), bias=True)},
         {"presets": (SPEARMAN,)},
+        {"start": "logit"},
+        {"start": "logit", "rule": Gradient()},
+        {"rule": ZPlus()},
+        {"rule": ZPlus(), "start": "unit"},
     ],
     ids=str,
 )
@@ -175,6 +179,24 @@ def test_nothing_is_predicted_where_the_hypotheses_are_not_met(change):
         SETTINGS | {"network": NETWORK, "presets": (COSINE,), "orders": ("cascading",)} | change
     )
     assert randomisation.run(settings.pop("network"), IMAGES, **settings)["predicted"].isna().all()
+
+
+def test_logits_start_another_quantity_than_what_is_predicted():
+    """Maps that start with logits turn with the logit's sign, which the weights above decide."""
+    found = {"unit": [], "logit": []}
+    for k in range(60):
+        rng = np.random.default_rng(k)
+        network, images = random_mlp((4, 6, 2), rng=rng), rng.uniform(size=(4, 4))
+        settings = {"rule": Gradient(), "seed": k, "target": 1, "presets": (COSINE,)}
+        for start, values in found.items():
+            table = randomisation.run(
+                network, images, start=start, redraws=2, orders=("independent",), **settings
+            )
+            values.append(row(table, "independent", 2)["similarity"])
+            assert np.isnan(table["predicted"]).all() == (start == "logit")
+    # the law says 0 of the layer on top alone; a network that is dead for an image has no value
+    unit, logit = (np.array(values)[~np.isnan(values)] for values in found.values())
+    assert stats.ttest_1samp(unit, 0).pvalue > 1e-6 > stats.ttest_1samp(logit, 0).pvalue
 
 
 def test_convolutions_residuals_and_batch_normalisation():
