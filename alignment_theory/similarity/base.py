@@ -81,6 +81,9 @@ class Similarity:
     - HOG: Spearman of histograms of oriented gradients over cells of `cell` pixels, 9
       orientations, blocks of 3 x 3 cells.
 
+    SSIM adds constants to what it divides by (of `data_range`; HOG 1e-5), so that of maps that are
+    not scaled the size counts. All else is the same for any positive multiple of a map.
+
     Parameters
     ----------
     name : str
@@ -177,7 +180,8 @@ class Similarity:
         found = self._compared(first, second)
         if self.flipped:
             other = self._compared(first, -second)
-            found = Measured(np.fmax(found.values, other.values), found.reasons)
+            values = np.fmax(found.values, other.values)
+            found = Measured(values, np.where(np.isnan(values), found.reasons, ""))
         return found
 
     def _compared(self, left: Array, right: Array) -> Measured:
@@ -195,10 +199,16 @@ class Similarity:
                 assert self.data_range is not None
                 return structure(first, second, self.window, self.data_range)
 
+    @property
+    def _scale_free(self) -> bool:
+        """Whether a positive factor changes nothing: not where unscaled maps meet a constant."""
+        absolute = (Comparison.SSIM, Comparison.HOG)
+        return self.scaling is not Scaling.NONE or self.comparison not in absolute
+
     def _prepared(self, maps: Array) -> Array:
         """Return maps with channels joined and scaled; those that are constant stay so."""
-        peak = np.abs(maps).reshape(len(maps), -1).max(axis=1)
-        maps = maps / np.where(peak > 0, peak, 1).reshape(-1, *(1,) * (maps.ndim - 1))
+        if self._scale_free:
+            maps = _of_size_one(maps)
         maps = self.channels.joined(maps if maps.ndim == 4 else maps[:, np.newaxis])
         if self.magnitude:
             maps = np.abs(maps)
@@ -215,6 +225,18 @@ class Similarity:
         low = np.percentile(rows, share, axis=1, keepdims=True)
         scaled = np.clip(_divided(rows, low, high), 0, 1)
         return 1 - scaled if self.scaling is Scaling.COMPLEMENT else scaled
+
+
+def _of_size_one(maps: Array) -> Array:
+    """Return maps divided by a power of two each, so that none overflows or vanishes on the way.
+
+    That is exact, so sums over channels that are equal stay equal; a division by the largest
+    magnitude itself would round them apart, and with them ties and constant maps.
+    """
+    peak = np.abs(maps).reshape(len(maps), -1).max(axis=1)
+    exponent = np.frexp(peak)[1].reshape(-1, *(1,) * (maps.ndim - 1))
+    found: Array = np.ldexp(maps, -exponent)
+    return found
 
 
 def _divided(rows: Array, low: Array, high: Array) -> Array:
