@@ -37,7 +37,7 @@ def oriented_gradients(left: Array, right: Array, cell: int) -> Measured:
     names = ("gradients of left map", "gradients of right map")
     with np.errstate(over="ignore", invalid="ignore"):
         first, second = _histograms(left, cell), _histograms(right, cell)
-    finite = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    finite: Array = np.isfinite(np.stack([first, second])).all(axis=(0, 2))
     first, second = (np.where(finite[:, np.newaxis], rows, 0) for rows in (first, second))
     found = spearman(first, second, names)
     why = np.where(finite, found.reasons, OUT_OF_RANGE)

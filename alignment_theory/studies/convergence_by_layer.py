@@ -5,7 +5,7 @@ the relevance that starts, the law of the cosines follows from singular values o
 it is predicted from them and compared with independent pairs of starts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -103,8 +103,9 @@ def run(
     positions = [k for k in range(start) if not isinstance(network.layers[k], Switch)]
     with one_blas_thread():
         parts = list(_measured(below, batch, rule, positions, draws, seed))
-        note = _obstacle(below, batch, rule, seed) if predicted_images else "not asked for"
-        count = 0 if note else min(predicted_images, len(batch))
+        chosen = batch[:predicted_images]
+        note = _obstacle(below, chosen, rule, seed)
+        count = 0 if note else len(chosen)
         predictions = [
             _predicted(below, batch[k : k + 1], rule, positions, locations, pairs, seed, k)
             for k in range(count)
@@ -112,8 +113,8 @@ def run(
     records = []
     for position in positions:
         record = _describe(below, position) | _measurement([part[position] for part in parts])
-        record |= _prediction([found[position] for found in predictions])
-        records.append(record | {"note": note})
+        record |= _prediction([found[position] for found in predictions], note)
+        records.append(record)
     return pd.DataFrame.from_records(records)
 
 
@@ -169,13 +170,16 @@ def _require_digits(passes: Sequence[tuple[Array, ...]], positions: Sequence[int
 
 
 def _obstacle(network: Network, images: Array, rule: Method, seed: int) -> str:
-    """Return why nothing can be predicted, or nothing."""
+    """Return why nothing can be predicted of these images, or nothing."""
+    if not len(images):
+        return "not asked for"
     units = prod(network.output_shape)
     if units > LARGEST_START:
         return f"the start has {units} units, of {LARGEST_START} at most"
-    rng = _generator(seed, 0, 1)
-    if not is_additive(network.forward(images[:1]), rule, rng=rng):
-        return "not linear: the gates depend on the relevance"
+    for first in range(0, len(images), _IMAGES_AT_ONCE):
+        part = network.forward(images[first : first + _IMAGES_AT_ONCE])
+        if not is_additive(part, rule, rng=_generator(seed, first, 1)):
+            return "not linear: the gates depend on the relevance"
     return ""
 
 
@@ -227,7 +231,7 @@ def _measurement(parts: Sequence[Convergence]) -> dict[str, object]:
     return record | dict[str, object](_over_images("divergence", "", whole.sample_medians()))
 
 
-def _prediction(found: Sequence[Predicted]) -> dict[str, object]:
+def _prediction(found: Sequence[Predicted], note: str) -> dict[str, object]:
     medians = np.array([_median(one.law) for one in found])
     record: dict[str, object] = dict(_over_images("predicted", "predicted_", medians))
     for name in ("rank_one", "rest", "bound"):
@@ -238,7 +242,8 @@ def _prediction(found: Sequence[Predicted]) -> dict[str, object]:
     if len(ranks):
         low, high = confidence_interval(ranks, alpha=1 - CONFIDENCE, low=0.0, high=1.0)
     mean = float(ranks.mean()) if len(ranks) else np.nan
-    return record | {"rank": mean, "rank_low": low, "rank_high": high}
+    silent = "nothing arrives at the locations looked at" if np.isnan(medians).all() else ""
+    return record | {"rank": mean, "rank_low": low, "rank_high": high, "note": note or silent}
 
 
 def _median(values: Array) -> float:

@@ -106,6 +106,53 @@ def test_which_rules_are_linear_in_the_relevance(rule):
     assert is_additive(network.forward(images), rule, rng=rng()) == (rule in LINEAR)
 
 
+def unbiased(seed=0):
+    """Return a network without biases, whose ReLUs are all off for a black image."""
+    return random_mlp((6, 12, 12, 5), rng=rng(seed))
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_one_image_shows_that_a_rule_is_not_linear(place):
+    """The others are black: nothing arrives below their ReLUs, and 0 is the sum of 0 and 0."""
+    images = np.zeros((3, 6))
+    images[place] = rng(1).uniform(size=6)
+    network = unbiased()
+    assert not is_additive(network.forward(images), GuidedBackprop(), rng=rng())
+    assert is_additive(network.forward(images), Gradient(), rng=rng())
+    assert is_additive(network.forward(0 * images), GuidedBackprop(), rng=rng())
+
+
+def test_one_live_unit_is_enough():
+    """Two starts and their sum often have one sign there; three that add up to 0 never do."""
+    network = Network.mlp([np.array([[1.0], [-1], [-1]]), rng().standard_normal((4, 3))])
+    trace = network.forward(np.ones((1, 1)))
+    assert not any(is_additive(trace, GuidedBackprop(), rng=rng(seed)) for seed in range(50))
+    assert all(is_additive(trace, Gradient(), rng=rng(seed)) for seed in range(50))
+
+
+@pytest.mark.parametrize("black", [[0], [0, 1, 2, 3, 4], [5], range(5, 14)], ids=str)
+def test_black_images_do_not_hide_that_a_rule_is_not_linear(black):
+    images = rng(1).uniform(size=(14, 6))
+    images[black] = 0
+    settings = {"rule": GuidedBackprop(), "seed": 0, "predicted_images": 12}
+    table = run(unbiased(), images, **settings)
+    assert (table["note"] == "not linear: the gates depend on the relevance").all()
+    assert table[["predicted", "rank"]].isna().all().all()
+
+
+def test_where_nothing_arrives_the_note_says_so():
+    """The layer on top is crossed with its weights, whatever the image: a prediction is right."""
+    table = run(unbiased(), np.zeros((6, 6)), rule=GuidedBackprop(), seed=0)
+    words = "nothing arrives at the locations looked at"
+    assert table["note"].tolist() == [words, words, ""]
+    assert table["predicted"].isna().tolist() == [True, True, False]
+    assert table["rank_low"][2] < 0.5 < table["rank_high"][2]
+    some = rng(1).uniform(size=(6, 6))
+    some[:2] = 0
+    table = run(unbiased(), some, rule=Gradient(), seed=0)
+    assert (table["note"] == "").all() and table["predicted"].notna().all()
+
+
 @pytest.mark.parametrize("rule", LINEAR, ids=lambda rule: rule.name)
 def test_the_maps_are_rows_of_the_combined_weight(rule):
     network, images = convolutional()
