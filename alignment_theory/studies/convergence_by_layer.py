@@ -5,7 +5,7 @@ the relevance that starts, the law of the cosines follows from singular values o
 it is predicted from them and compared with independent pairs of starts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
