@@ -143,6 +143,13 @@ def require_numbers(owner: object, *names: str) -> None:
             raise ValueError(f"{where} is beyond the range of float64") from None
 
 
+def whole_number(value: object, name: str, least: int) -> int:
+    """Return an integer of at least `least` as an int; ValueError where it is none."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
 def require_flags(owner: object, *names: str) -> None:
     """Raise ValueError where an attribute is neither True nor False."""
     for name in names:

@@ -330,6 +330,20 @@ BAD = [
     ({"comparison": "kendall"}, "x: comparison: 'kendall' .* 'spearman'"),
     ({"comparison": "cosine", "channels": "max"}, "x: channels: 'max'"),
     ({"comparison": "cosine", "percentile": 50}, "x: percentile must be above 50"),
+    ({"comparison": "cosine", "percentile": np.nan}, "x: percentile must be above 50"),
+    ({"comparison": "cosine", "percentile": "x"}, "percentile must be a number, got 'x'"),
+    ({"comparison": "hog", "cell": 0}, "x: cell: expected an integer of at least 1, got 0"),
+    ({"comparison": "hog", "cell": -1}, "x: cell: expected an integer of at least 1, got -1"),
+    ({"comparison": "hog", "cell": 2.5}, "x: cell: expected an integer of at least 1, got 2.5"),
+    ({"comparison": "cosine", "window": 5.0}, "x: window: expected an integer of at least 3"),
+    ({"comparison": "cosine", "window": "5"}, "x: window: expected an integer of at least 3"),
+    ({"comparison": "cosine", "window": 1}, "x: window: expected an integer of at least 3"),
+    ({"comparison": "ssim", "data_range": "a"}, "data_range must be a number, got 'a'"),
+    ({"comparison": "ssim", "data_range": np.inf}, "x: SSIM needs data_range, .* got inf"),
+    ({"comparison": "ssim", "data_range": np.nan}, "x: SSIM needs data_range, .* got nan"),
+    ({"comparison": "cosine", "data_range": -1}, "x: SSIM needs data_range, .* got -1"),
+    ({"comparison": "cosine", "magnitude": 1}, "magnitude must be True or False, got 1"),
+    ({"comparison": "cosine", "flipped": "no"}, "flipped must be True or False, got 'no'"),
 ]
 
 
@@ -346,6 +360,7 @@ def test_bad_settings(settings, message):
         (np.ones(3), np.ones(3), "two batches of one shape"),
         (np.ones((0, 3)), np.ones((0, 3)), "two batches of one shape"),
         (np.array([[np.nan, 1]]), np.ones((1, 2)), "left maps: expected finite"),
+        (np.ones((2, 3, 1, 4, 4)), np.ones((2, 3, 1, 4, 4)), r"or \(samples, channels, height, w"),
     ],
 )
 def test_bad_maps(left, right, message):
