@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array, as_array
+from alignment_theory.arrays import Array, as_array, whole_number
 from alignment_theory.attribution import attribute
 from alignment_theory.convergence import PERCENTILES, Convergence, convergence
 from alignment_theory.layers import Switch
 from alignment_theory.layers.residual import in_order
-from alignment_theory.network import Network
+from alignment_theory.network import Network, network_of_floats
 from alignment_theory.rules import Method
+from alignment_theory.rules.reference import Averaged
 from alignment_theory.studies.convergence_prediction import Predicted, is_additive, predict
 from alignment_theory.theory.convergence import gaussian_cosine_quantile
 from alignment_theory.threads import one_blas_thread
@@ -89,18 +90,24 @@ def run(
     Raises
     ------
     ValueError
-        For positions and numbers out of range, a single image without its batch axis, relevance
+        For positions and numbers out of range, exact networks, a single image without its batch
+        axis, relevance
         that sinks to where the element type loses digits, and what `Network.forward` and
         `attribute` refuse.
     """
     import pandas as pd
 
-    batch = _checked(network, images, draws=draws, locations=locations, pairs=pairs)
-    start = len(network.layers) if start is None else start
-    below = Network(network.layers[:start], network.input_shape) if start > 0 else None
-    if below is None or start > len(network.layers):
-        raise ValueError(f"start: expected a position from 1 to {len(network.layers)}, got {start}")
-    positions = [k for k in range(start) if not isinstance(network.layers[k], Switch)]
+    for name, value, least in (
+        ("draws", draws, 2),
+        ("seed", seed, 0),
+        ("predicted_images", predicted_images, 0),
+        ("locations", locations, 1),
+        ("pairs", pairs, 1),
+    ):
+        whole_number(value, name, least)
+    batch = _checked(network, images)
+    below = _below(network, start)
+    positions = [k for k, layer in enumerate(below.layers) if not isinstance(layer, Switch)]
     with one_blas_thread():
         parts = list(_measured(below, batch, rule, positions, draws, seed))
         chosen = batch[:predicted_images]
@@ -118,11 +125,18 @@ def run(
     return pd.DataFrame.from_records(records)
 
 
-def _checked(network: Network, images: ArrayLike, **counts: int) -> Array:
-    for name, value in counts.items():
-        least = 2 if name == "draws" else 1
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
+def _below(network: Network, start: int | None) -> Network:
+    """Return the layers below a position, all of them for None."""
+    depth = len(network.layers)
+    start = depth if start is None else start
+    whole = isinstance(start, int | np.integer) and not isinstance(start, bool)
+    if not whole or not 1 <= start <= depth:
+        raise ValueError(f"start: expected a position from 1 to {depth}, got {start!r}")
+    return Network(network.layers[:start], network.input_shape)
+
+
+def _checked(network: Network, images: ArrayLike) -> Array:
+    network_of_floats(network, "network")
     batch = as_array(images, "images", network.dtype if network.has_parameters else None)
     if batch.shape[1:] != network.input_shape or len(batch) == 0:
         raise ValueError(
@@ -173,6 +187,8 @@ def _obstacle(network: Network, images: Array, rule: Method, seed: int) -> str:
     """Return why nothing can be predicted of these images, or nothing."""
     if not len(images):
         return "not asked for"
+    if isinstance(rule, Averaged):
+        return f"{rule.name} averages passes at several inputs and has no map of its own"
     units = prod(network.output_shape)
     if units > LARGEST_START:
         return f"the start has {units} units, of {LARGEST_START} at most"

@@ -13,11 +13,13 @@ from alignment_theory import (
     Flatten,
     Gradient,
     GuidedBackprop,
+    IntegratedGradients,
     MaxPool2d,
     Network,
     RectGrad,
     Relu,
     Residual,
+    SmoothGrad,
     ZPlus,
     attribute,
     combined_weight,
@@ -296,9 +298,27 @@ def test_the_start_may_be_too_large_for_a_prediction(monkeypatch):
     assert (table["note"] == "the start has 10 units, of 9 at most").all()
 
 
+@pytest.mark.parametrize("rule", [IntegratedGradients(steps=3), SmoothGrad(samples=3)])
+def test_averages_of_passes_are_measured_and_not_predicted(rule):
+    network, images = convolutional()
+    table = run(network, images, rule=rule, seed=0)
+    words = f"{rule.name} averages passes at several inputs and has no map of its own"
+    assert (table["note"] == words).all() and table["divergence"].notna().all()
+    assert table[["predicted", "rank", "rest", "birkhoff"]].isna().all().all()
+
+
 BAD = [
     ({"start": 0}, "start: expected a position from 1 to 9, got 0"),
     ({"start": 10}, "start: expected a position from 1 to 9, got 10"),
+    ({"start": 1.5}, "start: expected a position from 1 to 9, got 1.5"),
+    ({"start": "a"}, "start: expected a position from 1 to 9, got 'a'"),
+    ({"start": True}, "start: expected a position from 1 to 9, got True"),
+    ({"seed": 1.5}, "seed: expected an integer of at least 0, got 1.5"),
+    ({"seed": None}, "seed: expected an integer of at least 0, got None"),
+    ({"predicted_images": 1.5}, "predicted_images: expected an integer of at least 0, got 1.5"),
+    ({"predicted_images": -1}, "predicted_images: expected an integer of at least 0, got -1"),
+    ({"network": None}, "network: expected a Network, got None"),
+    ({"network": Network([Dense([[1]])]).astype(object)}, "expected a network of floats; convert"),
     ({"draws": 1}, "draws: expected an integer of at least 2, got 1"),
     ({"locations": 0}, "locations: expected an integer of at least 1"),
     ({"images": np.ones((3, 4, 4))}, r"images: expected a non-empty batch \(images, 3, 4, 4\)"),
@@ -309,6 +329,6 @@ BAD = [
 @pytest.mark.parametrize(("change", "message"), BAD)
 def test_bad_input(change, message):
     network, images = convolutional()
-    settings = {"images": images, "rule": Gradient(), "seed": 0} | change
+    settings = {"network": network, "images": images, "rule": Gradient(), "seed": 0} | change
     with pytest.raises(ValueError, match=message):
-        run(network, settings.pop("images"), **settings)
+        run(settings.pop("network"), settings.pop("images"), **settings)
