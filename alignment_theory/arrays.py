@@ -4,6 +4,7 @@ Three element types are computed with: ``float32``, ``float64`` and *exact*, an 
 :class:`fractions.Fraction`, with which small networks are worked by hand.
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
 from numbers import Rational, Real
 from typing import Any
@@ -152,6 +153,20 @@ def require_numbers(owner: object, *names: str) -> None:
             float(value)
         except OverflowError:
             raise ValueError(f"{where} is beyond the range of float64") from None
+
+
+def whole_number(value: object, name: str, least: int) -> int:
+    """Return an integer of at least `least` as an int; ValueError where it is none."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
+def listed(values: object, name: str, what: str) -> tuple[Any, ...]:
+    """Return the members of a list as a tuple; ValueError for a string and for what has none."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise ValueError(f"{name}: expected a list of {what}, got {values!r}")
+    return tuple(values)
 
 
 def require_flags(owner: object, *names: str) -> None:

@@ -179,3 +179,14 @@ def _checked_shape(shape: Shape) -> Shape:
     if not sizes or not all(isinstance(s, int | np.integer) and s > 0 for s in sizes):
         raise ValueError(f"Network: input_shape must be positive sizes such as (8, 8), got {shape}")
     return tuple(int(size) for size in sizes)
+
+
+def network_of_floats(network: object, where: str) -> Network:
+    """Return the network; ValueError for what is none and for exact ones."""
+    if not isinstance(network, Network):
+        raise ValueError(f"{where}: expected a Network, got {network!r}")
+    if network.dtype == np.dtype(object):
+        raise ValueError(
+            f"{where}: expected a network of floats; convert it with network.astype(numpy.float64)"
+        )
+    return network

@@ -7,10 +7,10 @@ from math import sqrt
 
 import numpy as np
 
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, listed, whole_number
 from alignment_theory.ensembles import HeNormal, Orthogonal
 from alignment_theory.layers import BatchNorm, Layer, Residual, Weighted
-from alignment_theory.network import Network
+from alignment_theory.network import Network, network_of_floats
 from alignment_theory.rules.lrp import member
 
 
@@ -117,20 +117,22 @@ def redrawn(
     Raises
     ------
     ValueError
-        For numbers of layers that have no parameters, and exact networks.
+        For numbers of layers that have no parameters, exact networks, and arguments of other types.
     """
-    if network.dtype == np.dtype(object):
-        raise ValueError(
-            "redrawn: expected a network of floats; convert it with network.astype(numpy.float64)"
-        )
-    unknown = sorted(set(layers) - set(parameter_layers(network)))
+    network = network_of_floats(network, "redrawn")
+    key = whole_number(seed, "redrawn: seed", 0), whole_number(draw, "redrawn: draw", 0)
+    chosen = frozenset(listed(layers, "redrawn: layers", "numbers of layers"))
+    how = Redraw() if how is None else how
+    if not isinstance(how, Redraw):
+        raise ValueError(f"redrawn: how: expected a Redraw, such as {Redraw()}, got {how!r}")
+    unknown = sorted(chosen - set(parameter_layers(network)))
     if unknown:
         raise ValueError(
             f"redrawn: layers {unknown} have no parameters; those that have are "
             f"{list(parameter_layers(network))}"
         )
     numbers = iter(range(len(network.all_layers)))
-    found = _replaced(network.layers, numbers, frozenset(layers), (seed, draw), how or Redraw())
+    found = _replaced(network.layers, numbers, chosen, key, how)
     return Network(found, network.input_shape)
 
 

@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.alignment import Measured, cosine
-from alignment_theory.arrays import Array, as_array
+from alignment_theory.arrays import (
+    Array,
+    as_array,
+    require_flags,
+    require_numbers,
+    whole_number,
+)
 from alignment_theory.layers.base import Shape
 from alignment_theory.rules.lrp import member
 from alignment_theory.similarity.comparisons import (
@@ -81,6 +88,9 @@ class Similarity:
     - HOG: Spearman of histograms of oriented gradients over cells of `cell` pixels, 9
       orientations, blocks of 3 x 3 cells.
 
+    SSIM adds constants to what it divides by (of `data_range`; HOG 1e-5), so that of maps that are
+    not scaled the size counts. All else is the same for any positive multiple of a map.
+
     Parameters
     ----------
     name : str
@@ -101,7 +111,8 @@ class Similarity:
     Raises
     ------
     ValueError
-        For SSIM without a positive data range, an even window, or a percentile not in (50, 100].
+        For parameters of another type, SSIM without a data range, one that is not positive and
+        finite, an even window, or a percentile not in (50, 100].
     """
 
     name: str
@@ -124,16 +135,32 @@ class Similarity:
         ):
             value = member(self.name, field, kind, getattr(self, field))
             object.__setattr__(self, field, value)
-        if self.comparison is Comparison.SSIM and not (self.data_range and self.data_range > 0):
-            raise ValueError(
-                f"{self.name}: SSIM needs data_range, the largest minus the smallest value that a "
-                f"map can have, got {self.data_range}"
-            )
-        if self.window is not None and (self.window < 3 or self.window % 2 == 0):
-            raise ValueError(f"{self.name}: window must be odd and at least 3, got {self.window}")
+        require_flags(self, "magnitude", "flipped")
+        whole_number(self.cell, f"{self.name}: cell", 1)
+        self._check_percentile()
+        self._check_structure()
+
+    def _check_percentile(self) -> None:
+        require_numbers(self, "percentile")
         if not 50 < self.percentile <= 100:
             raise ValueError(
                 f"{self.name}: percentile must be above 50 and at most 100, got {self.percentile}"
+            )
+
+    def _check_structure(self) -> None:
+        if (
+            self.window is not None
+            and whole_number(self.window, f"{self.name}: window", 3) % 2 == 0
+        ):
+            raise ValueError(f"{self.name}: window must be odd and at least 3, got {self.window}")
+        if self.data_range is not None:
+            require_numbers(self, "data_range")
+        if self.data_range is None and self.comparison is not Comparison.SSIM:
+            return
+        if self.data_range is None or not 0 < self.data_range < inf:
+            raise ValueError(
+                f"{self.name}: SSIM needs data_range, the largest minus the smallest value that a "
+                f"map can have, positive and finite, got {self.data_range}"
             )
 
     @property
@@ -155,18 +182,22 @@ class Similarity:
         """Return the similarity of each sample of two batches.
 
         Batches are (samples, channels, height, width), or of one channel (samples, height, width)
-        or (samples, features). Of flat vectors there is no SSIM or HOG: those are of images.
+        or (samples, features). Of flat vectors there is no SSIM or HOG: those are of images. A
+        single image needs its batch axis, ``x[np.newaxis]``: three axes are grey images, so that
+        (3, 16, 16) is three of them and not the three channels of one.
 
         Raises
         ------
         ValueError
-            For batches that differ in shape, are empty or not finite, and where `fits` says no.
+            For batches that differ in shape, have other axes, are empty or not finite, and where
+        `fits` says no.
         """
         first, second = as_array(left, "left maps"), as_array(right, "right maps")
-        if first.shape != second.shape or first.ndim < 2 or first.size == 0:
+        if first.shape != second.shape or first.ndim not in (2, 3, 4) or first.size == 0:
             raise ValueError(
-                f"{self.name}: expected two batches of one shape (samples, ...), got {first.shape} "
-                f"and {second.shape}"
+                f"{self.name}: expected two batches of one shape, (samples, features), (samples, "
+                f"height, width) or (samples, channels, height, width), got {first.shape} and "
+                f"{second.shape}"
             )
         if not self.fits(first.shape[1:]):
             raise ValueError(
@@ -177,7 +208,8 @@ class Similarity:
         found = self._compared(first, second)
         if self.flipped:
             other = self._compared(first, -second)
-            found = Measured(np.fmax(found.values, other.values), found.reasons)
+            values = np.fmax(found.values, other.values)
+            found = Measured(values, np.where(np.isnan(values), found.reasons, ""))
         return found
 
     def _compared(self, left: Array, right: Array) -> Measured:
@@ -195,10 +227,16 @@ class Similarity:
                 assert self.data_range is not None
                 return structure(first, second, self.window, self.data_range)
 
+    @property
+    def _scale_free(self) -> bool:
+        """Whether a positive factor changes nothing: not where unscaled maps meet a constant."""
+        absolute = (Comparison.SSIM, Comparison.HOG)
+        return self.scaling is not Scaling.NONE or self.comparison not in absolute
+
     def _prepared(self, maps: Array) -> Array:
         """Return maps with channels joined and scaled; those that are constant stay so."""
-        peak = np.abs(maps).reshape(len(maps), -1).max(axis=1)
-        maps = maps / np.where(peak > 0, peak, 1).reshape(-1, *(1,) * (maps.ndim - 1))
+        if self._scale_free:
+            maps = _of_size_one(maps)
         maps = self.channels.joined(maps if maps.ndim == 4 else maps[:, np.newaxis])
         if self.magnitude:
             maps = np.abs(maps)
@@ -215,6 +253,18 @@ class Similarity:
         low = np.percentile(rows, share, axis=1, keepdims=True)
         scaled = np.clip(_divided(rows, low, high), 0, 1)
         return 1 - scaled if self.scaling is Scaling.COMPLEMENT else scaled
+
+
+def _of_size_one(maps: Array) -> Array:
+    """Return maps divided by a power of two each, so that none overflows or vanishes on the way.
+
+    That is exact, so sums over channels that are equal stay equal; a division by the largest
+    magnitude itself would round them apart, and with them ties and constant maps.
+    """
+    peak = np.abs(maps).reshape(len(maps), -1).max(axis=1)
+    exponent = np.frexp(peak)[1].reshape(-1, *(1,) * (maps.ndim - 1))
+    found: Array = np.ldexp(maps, -exponent)
+    return found
 
 
 def _divided(rows: Array, low: Array, high: Array) -> Array:

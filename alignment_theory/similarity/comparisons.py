@@ -8,6 +8,7 @@ from alignment_theory.alignment import Measured, cosine
 from alignment_theory.arrays import Array
 
 NAMES = ("left map", "right map")
+OUT_OF_RANGE = "beyond the range of float64"
 
 ORIENTATIONS, BLOCK = 9, 3
 """Of the histograms of oriented gradients: scikit-image's defaults, which Adebayo's code uses."""
@@ -34,8 +35,13 @@ def oriented_gradients(left: Array, right: Array, cell: int) -> Measured:
     """Return Spearman of histograms of oriented gradients; undefined for constant maps."""
     reasons = constancy(left, right, NAMES)
     names = ("gradients of left map", "gradients of right map")
-    found = spearman(_histograms(left, cell), _histograms(right, cell), names)
-    why = np.where(reasons == "", found.reasons, reasons)
+    with np.errstate(over="ignore", invalid="ignore"):
+        first, second = _histograms(left, cell), _histograms(right, cell)
+    finite: Array = np.isfinite(np.stack([first, second])).all(axis=(0, 2))
+    first, second = (np.where(finite[:, np.newaxis], rows, 0) for rows in (first, second))
+    found = spearman(first, second, names)
+    why = np.where(finite, found.reasons, OUT_OF_RANGE)
+    why = np.where(reasons == "", why, reasons)
     return Measured(np.where(why == "", found.values, np.nan), why)
 
 
@@ -67,18 +73,20 @@ def structure(left: Array, right: Array, window: int | None, data_range: float) 
     reasons = constancy(left, right, NAMES)
     values = np.full(len(left), np.nan)
     for k in np.flatnonzero(reasons == ""):
-        values[k] = compare(
-            left[k],
-            right[k],
-            win_size=window or 11,
-            gaussian_weights=window is None,
-            sigma=1.5,
-            K1=0.01,
-            K2=0.03,
-            data_range=data_range,
-            channel_axis=0 if left.ndim == 4 else None,
-        )
-    return Measured(values, reasons)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            values[k] = compare(
+                left[k],
+                right[k],
+                win_size=window or 11,
+                gaussian_weights=window is None,
+                sigma=1.5,
+                K1=0.01,
+                K2=0.03,
+                data_range=data_range,
+                channel_axis=0 if left.ndim == 4 else None,
+            )
+    lost = (reasons == "") & ~np.isfinite(values)
+    return Measured(np.where(lost, np.nan, values), np.where(lost, OUT_OF_RANGE, reasons))
 
 
 def constancy(left: Array, right: Array, names: tuple[str, str]) -> Array:

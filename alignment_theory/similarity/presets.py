@@ -31,8 +31,13 @@ SSIM_ABS = Similarity(
 )
 """Wang's SSIM of magnitudes in [0, 1], with that range."""
 
-HOG_SPEARMAN = Similarity("hog", Comparison.HOG, Channels.SUM_OF_MAGNITUDES)
-"""Adebayo's rank correlation of histograms of oriented gradients, cells of 16 pixels."""
+HOG_SPEARMAN = Similarity(
+    "hog", Comparison.HOG, Channels.SUM_OF_MAGNITUDES, scaling=Scaling.LARGEST
+)
+"""Adebayo's rank correlation of histograms of oriented gradients, cells of 16 pixels.
+
+Of maps in [0, 1], where the 1e-5 that scikit-image adds to the norm of a block is small.
+"""
 
 ADEBAYO_CODE = Similarity(
     "adebayo_code",

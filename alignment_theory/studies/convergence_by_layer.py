@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from alignment_theory.arrays import Array, as_array
+from alignment_theory.arrays import Array, as_array, whole_number
 from alignment_theory.attribution import attribute
 from alignment_theory.convergence import PERCENTILES, Convergence, convergence
 from alignment_theory.layers import Switch
 from alignment_theory.layers.residual import in_order
-from alignment_theory.network import Network
+from alignment_theory.network import Network, network_of_floats
 from alignment_theory.rules import Method
+from alignment_theory.rules.reference import Averaged
 from alignment_theory.studies.convergence_prediction import Predicted, is_additive, predict
 from alignment_theory.theory.convergence import gaussian_cosine_quantile
 from alignment_theory.threads import one_blas_thread
@@ -89,22 +90,29 @@ def run(
     Raises
     ------
     ValueError
-        For positions and numbers out of range, a single image without its batch axis, relevance
+        For positions and numbers out of range, exact networks, a single image without its batch
+        axis, relevance
         that sinks to where the element type loses digits, and what `Network.forward` and
         `attribute` refuse.
     """
     import pandas as pd
 
-    batch = _checked(network, images, draws=draws, locations=locations, pairs=pairs)
-    start = len(network.layers) if start is None else start
-    below = Network(network.layers[:start], network.input_shape) if start > 0 else None
-    if below is None or start > len(network.layers):
-        raise ValueError(f"start: expected a position from 1 to {len(network.layers)}, got {start}")
-    positions = [k for k in range(start) if not isinstance(network.layers[k], Switch)]
+    for name, value, least in (
+        ("draws", draws, 2),
+        ("seed", seed, 0),
+        ("predicted_images", predicted_images, 0),
+        ("locations", locations, 1),
+        ("pairs", pairs, 1),
+    ):
+        whole_number(value, name, least)
+    batch = _checked(network, images)
+    below = _below(network, start)
+    positions = [k for k, layer in enumerate(below.layers) if not isinstance(layer, Switch)]
     with one_blas_thread():
         parts = list(_measured(below, batch, rule, positions, draws, seed))
-        note = _obstacle(below, batch, rule, seed) if predicted_images else "not asked for"
-        count = 0 if note else min(predicted_images, len(batch))
+        chosen = batch[:predicted_images]
+        note = _obstacle(below, chosen, rule, seed)
+        count = 0 if note else len(chosen)
         predictions = [
             _predicted(below, batch[k : k + 1], rule, positions, locations, pairs, seed, k)
             for k in range(count)
@@ -112,16 +120,23 @@ def run(
     records = []
     for position in positions:
         record = _describe(below, position) | _measurement([part[position] for part in parts])
-        record |= _prediction([found[position] for found in predictions])
-        records.append(record | {"note": note})
+        record |= _prediction([found[position] for found in predictions], note)
+        records.append(record)
     return pd.DataFrame.from_records(records)
 
 
-def _checked(network: Network, images: ArrayLike, **counts: int) -> Array:
-    for name, value in counts.items():
-        least = 2 if name == "draws" else 1
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
+def _below(network: Network, start: int | None) -> Network:
+    """Return the layers below a position, all of them for None."""
+    depth = len(network.layers)
+    start = depth if start is None else start
+    whole = isinstance(start, int | np.integer) and not isinstance(start, bool)
+    if not whole or not 1 <= start <= depth:
+        raise ValueError(f"start: expected a position from 1 to {depth}, got {start!r}")
+    return Network(network.layers[:start], network.input_shape)
+
+
+def _checked(network: Network, images: ArrayLike) -> Array:
+    network_of_floats(network, "network")
     batch = as_array(images, "images", network.dtype if network.has_parameters else None)
     if batch.shape[1:] != network.input_shape or len(batch) == 0:
         raise ValueError(
@@ -169,13 +184,18 @@ def _require_digits(passes: Sequence[tuple[Array, ...]], positions: Sequence[int
 
 
 def _obstacle(network: Network, images: Array, rule: Method, seed: int) -> str:
-    """Return why nothing can be predicted, or nothing."""
+    """Return why nothing can be predicted of these images, or nothing."""
+    if not len(images):
+        return "not asked for"
+    if isinstance(rule, Averaged):
+        return f"{rule.name} averages passes at several inputs and has no map of its own"
     units = prod(network.output_shape)
     if units > LARGEST_START:
         return f"the start has {units} units, of {LARGEST_START} at most"
-    rng = _generator(seed, 0, 1)
-    if not is_additive(network.forward(images[:1]), rule, rng=rng):
-        return "not linear: the gates depend on the relevance"
+    for first in range(0, len(images), _IMAGES_AT_ONCE):
+        part = network.forward(images[first : first + _IMAGES_AT_ONCE])
+        if not is_additive(part, rule, rng=_generator(seed, first, 1)):
+            return "not linear: the gates depend on the relevance"
     return ""
 
 
@@ -227,7 +247,7 @@ def _measurement(parts: Sequence[Convergence]) -> dict[str, object]:
     return record | dict[str, object](_over_images("divergence", "", whole.sample_medians()))
 
 
-def _prediction(found: Sequence[Predicted]) -> dict[str, object]:
+def _prediction(found: Sequence[Predicted], note: str) -> dict[str, object]:
     medians = np.array([_median(one.law) for one in found])
     record: dict[str, object] = dict(_over_images("predicted", "predicted_", medians))
     for name in ("rank_one", "rest", "bound"):
@@ -238,7 +258,8 @@ def _prediction(found: Sequence[Predicted]) -> dict[str, object]:
     if len(ranks):
         low, high = confidence_interval(ranks, alpha=1 - CONFIDENCE, low=0.0, high=1.0)
     mean = float(ranks.mean()) if len(ranks) else np.nan
-    return record | {"rank": mean, "rank_low": low, "rank_high": high}
+    silent = "nothing arrives at the locations looked at" if np.isnan(medians).all() else ""
+    return record | {"rank": mean, "rank_low": low, "rank_high": high, "note": note or silent}
 
 
 def _median(values: Array) -> float:

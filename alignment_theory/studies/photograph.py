@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.alignment import cosine
-from alignment_theory.arrays import Array, as_array
+from alignment_theory.arrays import Array, as_array, listed, whole_number
 from alignment_theory.attribution import attribute
 from alignment_theory.layers import Conv2d, Layer, Relu
 from alignment_theory.network import Network
@@ -96,6 +96,7 @@ def pictures(
     """
     x = as_array(image, "photograph: image")
     predicted = contrast_normalised(x)
+    whole_number(seed, "photograph: seed", 0)
     with one_blas_thread():
         drawn = [_draw(x, *layout, seed, 0) for layout in _layouts(depths, filters)]
     return Pictures(x, predicted, tuple(drawn))
@@ -135,8 +136,8 @@ def run(
     Raises
     ------
     ValueError
-        For an image of another number of dimensions or not finite, and for depths, filters or
-        networks that are not positive whole numbers or not of one length.
+        For an image of another number of dimensions or not finite, for depths, filters or networks
+        that are not positive whole numbers or not of one length, and a seed that is none >= 0.
     """
     import pandas as pd
 
@@ -144,6 +145,7 @@ def run(
     predicted = contrast_normalised(x)
     layouts = _layouts(depths, filters)
     _require_whole("networks", [networks])
+    whole_number(seed, "photograph: seed", 0)
     records = _without_network(x, predicted)
     with one_blas_thread():
         for layout in layouts:
@@ -228,7 +230,12 @@ def _network(rng: np.random.Generator, depth: int, filters: int, shape: tuple[in
 
 
 def _layouts(depths: Sequence[int], filters: int | Sequence[int]) -> list[tuple[int, int]]:
-    widths = [filters] * len(depths) if isinstance(filters, int | np.integer) else list(filters)
+    depths = listed(depths, "photograph: depths", "whole numbers, such as (1, 3)")
+    if isinstance(filters, int | np.integer):
+        widths: tuple[int, ...] = (filters,) * len(depths)
+    else:
+        wanted = "whole numbers, one a depth, or one number for all"
+        widths = listed(filters, "photograph: filters", wanted)
     if len(widths) != len(depths) or not widths:
         raise ValueError(
             f"photograph: expected one number of filters, or one a depth, got {filters} for "

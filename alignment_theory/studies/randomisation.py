@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.alignment import Measured
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, listed, whole_number
 from alignment_theory.layers import Dense, Relu
 from alignment_theory.layers.base import Shape
 from alignment_theory.models.redraw import Redraw, parameter_layers
@@ -91,29 +91,33 @@ def run(
         and high, its mean and interval at 95 %; null, null_low and null_high, mean and central 95 %
         of single values for two networks with all layers re-drawn; predicted, E cos at the input
         by `randomisation-law`, for networks that were random before too, where it applies (dense
-        without bias, He-normal, cosine, gradient or Guided Backprop, a target fixed beforehand);
+        without bias, He-normal, cosine, gradient or Guided Backprop, a target fixed beforehand,
+        the start "unit": logits of both networks may differ in sign, and no law of that is known
+        here), else NaN;
         output_scale, the median over redraws of the root mean square output, relative to the
         network's own; images and redraws in the mean, undefined and reasons.
 
     Raises
     ------
     ValueError
-        For unknown orders, fewer than two redraws or images, presets that do not fit, and what
-        `Network.forward` and `attribute` refuse.
+        For unknown orders, fewer than two redraws or images, presets that do not fit, networks that
+        are exact or have no parameters, arguments of other types, and what `Network.forward` and
+        `attribute` refuse.
     """
     import pandas as pd
 
-    if redraws < 2:
-        raise ValueError(f"redraws: expected at least 2, got {redraws}")
-    unknown = [order for order in orders if order not in ORDERS]
-    if unknown:
-        raise ValueError(f"orders: expected some of {', '.join(ORDERS)}, got {unknown}")
+    whole_number(redraws, "redraws", 2)
+    orders = _checked_orders(orders)
     with one_blas_thread():
         subject = Subject.of(
             network, images, rule, target, start, seed, how or Redraw(), image_shape
         )
         used = checked_presets(presets, subject.shape)
         numbers = parameter_layers(network)
+        if not numbers:
+            raise ValueError(
+                f"network: expected layers with parameters to re-draw, got {network!r}"
+            )
         nulls = _nulls(subject, used, frozenset(numbers), redraws)
         records = []
         for order, step, chosen in _settings(orders, numbers):
@@ -130,6 +134,15 @@ def run(
                 predicted = _predicted(subject, preset, order, step)
                 records.append(record | {"predicted": predicted, "output_scale": scale})
     return pd.DataFrame.from_records(records)
+
+
+def _checked_orders(orders: object) -> tuple[str, ...]:
+    names = ", ".join(ORDERS)
+    found = listed(orders, "orders", f"some of {names}")
+    unknown = [order for order in found if order not in ORDERS]
+    if unknown or not found:
+        raise ValueError(f"orders: expected some of {names}, got {unknown or 'none'}")
+    return found
 
 
 def _settings(
@@ -189,7 +202,8 @@ def _predicted(subject: Subject, preset: Similarity, order: str, step: int) -> f
     plain = [Dense if k % 2 == 0 else Relu for k in range(len(network.layers))]
     dense = [type(layer) for layer in network.layers] == plain and len(plain) % 2 == 1
     usual = subject.how.weights == "he-normal" and not network.has_bias and subject.fixed
-    if name is None or preset != COSINE or not (dense and usual):
+    unit = (subject.start or subject.rule.seed) == "unit"
+    if name is None or preset != COSINE or not (dense and usual and unit):
         return np.nan
     widths = [shape[0] for shape in network.shapes[::2]] + [network.output_shape[0]]
     first = step if order == "cascading" else step + 1

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.alignment import Measured
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, listed, whole_number
 from alignment_theory.attribution import attribute, check_targets
 from alignment_theory.layers.base import Shape
 from alignment_theory.models.redraw import Redraw, redrawn
-from alignment_theory.network import Network
+from alignment_theory.network import Network, network_of_floats
 from alignment_theory.rules import Method
 from alignment_theory.similarity import PRESETS, Similarity
 
@@ -45,14 +46,18 @@ class Subject:
         image_shape: Shape | None,
     ) -> "Subject":
         """Explain the network; the parameters are those of `randomisation.run`."""
+        network_of_floats(network, "network")
+        whole_number(seed, "seed", 0)
+        if start is not None and not (isinstance(start, str) and start in ("unit", "logit")):
+            raise ValueError(f"start: expected 'unit' or 'logit', got {start!r}")
         trace = network.forward(images)
         if trace.single or trace.batch_size < 2:
             raise ValueError(
                 f"images: expected a batch of at least two (images, "
                 f"{', '.join(map(str, network.input_shape))}), got shape {np.shape(images)}"
             )
-        shape = network.input_shape if image_shape is None else tuple(image_shape)
-        if np.prod(shape) != np.prod(network.input_shape):
+        shape = network.input_shape if image_shape is None else _checked_shape(image_shape)
+        if prod(shape) != prod(network.input_shape):
             raise ValueError(
                 f"image_shape: {shape} does not hold what the network takes, {network.input_shape}"
             )
@@ -75,6 +80,11 @@ class Subject:
         return relevance.reshape(self.original.shape), scale
 
 
+def _checked_shape(shape: object) -> Shape:
+    sides = listed(shape, "image_shape", "sizes (channels, height, width)")
+    return tuple(whole_number(side, "image_shape", 1) for side in sides)
+
+
 def _size(output: Array) -> float:
     return float(np.sqrt(np.mean(output.astype(np.float64) ** 2)))
 
@@ -83,13 +93,19 @@ def checked_presets(presets: Sequence[Similarity] | None, shape: Shape) -> tuple
     """Return the presets asked for, or all that fit; ValueError for those that do not."""
     if presets is None:
         return tuple(preset for preset in PRESETS if preset.fits(shape))
+    presets = listed(presets, "presets", "similarities, such as (COSINE, SPEARMAN)")
+    strange = [preset for preset in presets if not isinstance(preset, Similarity)]
+    if strange:
+        raise ValueError(
+            f"presets: expected Similarity objects, such as similarity.COSINE, got {strange}"
+        )
     unfit = [preset.name for preset in presets if not preset.fits(shape)]
     if unfit or not presets:
         raise ValueError(
             f"presets: {', '.join(unfit) or 'none given;'} cannot compare maps of shape {shape}; "
             "larger images (channels, height, width) are needed, or image_shape for flat ones"
         )
-    return tuple(presets)
+    return presets
 
 
 def undefined(found: Sequence[Measured]) -> dict[str, object]:

@@ -129,6 +129,16 @@ def test_biases_and_norms():
 def test_bad_input():
     with pytest.raises(ValueError, match=r"layers \[2, 20\] have no parameters; those that have"):
         redrawn(network(), [2, 20, 0], seed=0)
+    for arguments, message in (
+        ({"network": None}, "redrawn: expected a Network, got None"),
+        ({"layers": 0}, "redrawn: layers: expected a list of numbers of layers, got 0"),
+        ({"layers": "0"}, "redrawn: layers: expected a list of numbers of layers, got '0'"),
+        ({"seed": None}, "redrawn: seed: expected an integer of at least 0, got None"),
+        ({"draw": 1.5}, "redrawn: draw: expected an integer of at least 0, got 1.5"),
+        ({"how": "permuted"}, "redrawn: how: expected a Redraw, such as .* got 'permuted'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            redrawn(**{"network": network(), "layers": [0], "seed": 0} | arguments)
     with pytest.raises(ValueError, match="expected a network of floats"):
         redrawn(Network([Dense([[1]])]).astype(object), [0], seed=0)
     with pytest.raises(ValueError, match="Redraw: weights: 'uniform' .* 'he-normal'"):

@@ -84,6 +84,31 @@ def gaussian(x, y, data_range):
     return ssim_by_definition(x, y, gaussian_weights(), data_range)
 
 
+def oriented(image):
+    """Return histograms of oriented gradients by their definition (Dalal and Triggs 2005).
+
+    Unsigned gradients by central differences, nine orientations in cells of 16 pixels; every block
+    of 3 x 3 cells is divided by its norm, cut at 0.2 and divided by its norm again.
+    """
+    down, right = np.zeros((2, *image.shape))
+    down[1:-1] = image[2:] - image[:-2]
+    right[:, 1:-1] = image[:, 2:] - image[:, :-2]
+    angle = np.degrees(np.arctan2(down, right)) % 180
+    cells = [n // 16 for n in image.shape]
+    histograms = np.zeros((*cells, 9))
+    for i, j in np.ndindex(*cells):
+        inside = np.s_[16 * i : 16 * i + 16, 16 * j : 16 * j + 16]
+        for k in range(9):
+            chosen = (angle[inside] >= 20 * k) & (angle[inside] < 20 * k + 20)
+            histograms[i, j, k] = np.hypot(down, right)[inside][chosen].sum() / 256
+    blocks = []
+    for i, j in np.ndindex(cells[0] - 2, cells[1] - 2):
+        block = histograms[i : i + 3, j : j + 3].ravel()
+        block = np.minimum(block / np.sqrt((block**2).sum() + 1e-10), 0.2)
+        blocks.append(block / np.sqrt((block**2).sum() + 1e-10))
+    return np.ravel(blocks)
+
+
 DEFINITIONS = {
     COSINE: lambda x, y: (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum()),
     PEARSON: lambda x, y: stats.pearsonr(x.sum(0).ravel(), y.sum(0).ravel()).statistic,
@@ -92,6 +117,9 @@ DEFINITIONS = {
         stats.spearmanr(np.abs(x).sum(0).ravel(), np.abs(y).sum(0).ravel()).statistic
     ),
     QUANTUS: lambda x, y: stats.spearmanr(np.abs(x).ravel(), np.abs(y).ravel()).statistic,
+    HOG_SPEARMAN: lambda x, y: (
+        stats.spearmanr(*(oriented(largest(np.abs(m).sum(0))) for m in (x, y))).statistic
+    ),
     SSIM: lambda x, y: gaussian(largest(x.sum(0)), largest(y.sum(0)), 2),
     SSIM_ABS: lambda x, y: gaussian(largest(np.abs(x).sum(0)), largest(np.abs(y).sum(0)), 1),
     ADEBAYO_CODE: lambda x, y: gaussian(adebayo_scaled(x), adebayo_scaled(y), 2),
@@ -109,7 +137,7 @@ DEFINITIONS = {
 @pytest.mark.parametrize("preset", DEFINITIONS, **ids)
 def test_presets_are_their_definitions(preset):
     """Both sides cancel at most some 1e4 of 1 in variances; 1e-9 is far above their rounding."""
-    left, right = maps(0, side=16)
+    left, right = maps(0, side=70 if preset is HOG_SPEARMAN else 16)
     found = preset(left, right)
     expected = [DEFINITIONS[preset](x, y) for x, y in zip(left, right, strict=True)]
     assert found.values == pytest.approx(expected, abs=1e-9)
@@ -117,9 +145,7 @@ def test_presets_are_their_definitions(preset):
 
 
 def test_every_preset_is_checked_and_named():
-    assert {preset.name for preset in PRESETS} == {
-        preset.name for preset in [*DEFINITIONS, HOG_SPEARMAN]
-    }
+    assert set(PRESETS) == set(DEFINITIONS)
     assert len({preset.name for preset in PRESETS}) == len(PRESETS)
 
 
@@ -195,9 +221,76 @@ def test_a_data_range_that_is_too_wide_inflates_ssim():
     rng = np.random.default_rng(5)
     left, right = (0.5 + 0.03 * rng.standard_normal((1, 1, 64, 64)) for _ in range(2))
     plain = Similarity("plain", "ssim", "sum", data_range=1.0)
-    # values are divided by the largest magnitude of all, some 0.62, before they are compared
     narrow, wide = (replace(plain, data_range=r)(left, right).values[0] for r in (1.0, 2.0))
     assert wide - narrow > 0.15
+
+
+RANKED = [preset for preset in PRESETS if preset.comparison == "spearman"]
+
+
+def test_maps_that_are_not_scaled_are_compared_as_they_are():
+    """Half as bright is not the same: the covariances of SSIM know, and its constants."""
+    image = np.random.default_rng(0).uniform(size=(2, 1, 24, 24))
+    for window in (None, 5):
+        raw = Similarity("raw", "ssim", data_range=1.0, window=window)
+        weights = gaussian_weights() if window is None else UNIFORM
+        for factor in (1.0, 0.5, 0.01):
+            expected = [ssim_by_definition(x, factor * x, weights, 1) for (x,) in image]
+            assert raw(image, factor * image).values == pytest.approx(expected, abs=1e-9)
+        assert (raw(image, 0.5 * image).values < 0.75).all()
+    gradients = 1e-4 * maps(1, channels=1, side=64)[0]
+    raw = Similarity("raw", "hog")
+    expected = [
+        stats.spearmanr(oriented(x), oriented(y)).statistic
+        for (x,), (y,) in zip(gradients, gradients[::-1], strict=True)
+    ]
+    assert raw(gradients, gradients[::-1]).values == pytest.approx(expected, abs=1e-9)
+
+
+def test_what_leaves_the_range_of_floats_is_undefined():
+    left, right = maps(1, channels=1)
+    for raw in (Similarity("raw", "ssim", data_range=1.0), Similarity("raw", "hog")):
+        # squares overflow; hypot of gradients does not, but HOG's norms of blocks do
+        found = raw(left * np.array([1, 1e300, 1])[:, None, None, None], right)
+        assert found.undefined == {"beyond the range of float64": 1}
+        assert np.isnan(found.values).tolist() == [False, True, False]
+    tiny = Similarity("tiny", "ssim", data_range=1e-200)
+    assert tiny(1e-200 * left, 1e-200 * right).undefined == {"beyond the range of float64": 3}
+
+
+@pytest.mark.parametrize("preset", RANKED, **ids)
+@pytest.mark.parametrize("factor", [1.0, 0.7, 3.0, 2.0**-40])
+def test_ties_stay_ties(preset, factor):
+    """Whole numbers, most of them tied, and sums over channels that a division rounds apart."""
+    rng = np.random.default_rng(0)
+    left, right = rng.integers(-3, 4, (2, 50, 3, 8, 8)).astype(float)
+    right = factor * right
+    found = preset(left, right).values
+    expected = [DEFINITIONS[preset](x, y) for x, y in zip(left, right, strict=True)]
+    assert found == pytest.approx(expected, abs=1e-12)
+    if factor in (1.0, 3.0, 2.0**-40):  # exact multiples of whole numbers
+        assert preset(left, factor * left).values == pytest.approx(np.ones(50), abs=1e-12)
+
+
+@pytest.mark.parametrize("preset", PRESETS, **ids)
+def test_maps_whose_channels_add_up_to_a_constant_say_nothing(preset):
+    rng = np.random.default_rng(0)
+    left = rng.integers(-3, 4, (2, 3, 48, 48)).astype(float)
+    left[:, 2] = 7 - left[:, :2].sum(axis=1)
+    found = preset(left, rng.standard_normal(left.shape))
+    if preset.channels in ("sum", "mean"):
+        assert found.undefined == {"left map constant": 2} and np.isnan(found.values).all()
+    else:
+        assert found.undefined == {}
+
+
+def test_a_free_sign_may_define_what_one_sign_does_not():
+    """Cut at its median, a map of zeros and few ones is constant, its negative is not."""
+    sparse = np.zeros((1, 1, 12, 12))
+    sparse[0, 0, ::4, ::4] = 1
+    free = Similarity("free", "pearson", scaling="percentile", percentile=60, flipped=True)
+    found = free(1 - sparse, sparse)
+    assert found.values == pytest.approx([1]) and found.undefined == {}
 
 
 def test_flat_vectors_have_no_structure():
@@ -237,6 +330,20 @@ BAD = [
     ({"comparison": "kendall"}, "x: comparison: 'kendall' .* 'spearman'"),
     ({"comparison": "cosine", "channels": "max"}, "x: channels: 'max'"),
     ({"comparison": "cosine", "percentile": 50}, "x: percentile must be above 50"),
+    ({"comparison": "cosine", "percentile": np.nan}, "x: percentile must be above 50"),
+    ({"comparison": "cosine", "percentile": "x"}, "percentile must be a number, got 'x'"),
+    ({"comparison": "hog", "cell": 0}, "x: cell: expected an integer of at least 1, got 0"),
+    ({"comparison": "hog", "cell": -1}, "x: cell: expected an integer of at least 1, got -1"),
+    ({"comparison": "hog", "cell": 2.5}, "x: cell: expected an integer of at least 1, got 2.5"),
+    ({"comparison": "cosine", "window": 5.0}, "x: window: expected an integer of at least 3"),
+    ({"comparison": "cosine", "window": "5"}, "x: window: expected an integer of at least 3"),
+    ({"comparison": "cosine", "window": 1}, "x: window: expected an integer of at least 3"),
+    ({"comparison": "ssim", "data_range": "a"}, "data_range must be a number, got 'a'"),
+    ({"comparison": "ssim", "data_range": np.inf}, "x: SSIM needs data_range, .* got inf"),
+    ({"comparison": "ssim", "data_range": np.nan}, "x: SSIM needs data_range, .* got nan"),
+    ({"comparison": "cosine", "data_range": -1}, "x: SSIM needs data_range, .* got -1"),
+    ({"comparison": "cosine", "magnitude": 1}, "magnitude must be True or False, got 1"),
+    ({"comparison": "cosine", "flipped": "no"}, "flipped must be True or False, got 'no'"),
 ]
 
 
@@ -253,6 +360,7 @@ def test_bad_settings(settings, message):
         (np.ones(3), np.ones(3), "two batches of one shape"),
         (np.ones((0, 3)), np.ones((0, 3)), "two batches of one shape"),
         (np.array([[np.nan, 1]]), np.ones((1, 2)), "left maps: expected finite"),
+        (np.ones((2, 3, 1, 4, 4)), np.ones((2, 3, 1, 4, 4)), r"or \(samples, channels, height, w"),
     ],
 )
 def test_bad_maps(left, right, message):

@@ -13,11 +13,13 @@ from alignment_theory import (
     Flatten,
     Gradient,
     GuidedBackprop,
+    IntegratedGradients,
     MaxPool2d,
     Network,
     RectGrad,
     Relu,
     Residual,
+    SmoothGrad,
     ZPlus,
     attribute,
     combined_weight,
@@ -104,6 +106,53 @@ LINEAR = [Gradient(), ZPlus(), AlphaBeta(2.0, 1.0), Epsilon(0.1)]
 def test_which_rules_are_linear_in_the_relevance(rule):
     network, images = convolutional()
     assert is_additive(network.forward(images), rule, rng=rng()) == (rule in LINEAR)
+
+
+def unbiased(seed=0):
+    """Return a network without biases, whose ReLUs are all off for a black image."""
+    return random_mlp((6, 12, 12, 5), rng=rng(seed))
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_one_image_shows_that_a_rule_is_not_linear(place):
+    """The others are black: nothing arrives below their ReLUs, and 0 is the sum of 0 and 0."""
+    images = np.zeros((3, 6))
+    images[place] = rng(1).uniform(size=6)
+    network = unbiased()
+    assert not is_additive(network.forward(images), GuidedBackprop(), rng=rng())
+    assert is_additive(network.forward(images), Gradient(), rng=rng())
+    assert is_additive(network.forward(0 * images), GuidedBackprop(), rng=rng())
+
+
+def test_one_live_unit_is_enough():
+    """Two starts and their sum often have one sign there; three that add up to 0 never do."""
+    network = Network.mlp([np.array([[1.0], [-1], [-1]]), rng().standard_normal((4, 3))])
+    trace = network.forward(np.ones((1, 1)))
+    assert not any(is_additive(trace, GuidedBackprop(), rng=rng(seed)) for seed in range(50))
+    assert all(is_additive(trace, Gradient(), rng=rng(seed)) for seed in range(50))
+
+
+@pytest.mark.parametrize("black", [[0], [0, 1, 2, 3, 4], [5], range(5, 14)], ids=str)
+def test_black_images_do_not_hide_that_a_rule_is_not_linear(black):
+    images = rng(1).uniform(size=(14, 6))
+    images[black] = 0
+    settings = {"rule": GuidedBackprop(), "seed": 0, "predicted_images": 12}
+    table = run(unbiased(), images, **settings)
+    assert (table["note"] == "not linear: the gates depend on the relevance").all()
+    assert table[["predicted", "rank"]].isna().all().all()
+
+
+def test_where_nothing_arrives_the_note_says_so():
+    """The layer on top is crossed with its weights, whatever the image: a prediction is right."""
+    table = run(unbiased(), np.zeros((6, 6)), rule=GuidedBackprop(), seed=0)
+    words = "nothing arrives at the locations looked at"
+    assert table["note"].tolist() == [words, words, ""]
+    assert table["predicted"].isna().tolist() == [True, True, False]
+    assert table["rank_low"][2] < 0.5 < table["rank_high"][2]
+    some = rng(1).uniform(size=(6, 6))
+    some[:2] = 0
+    table = run(unbiased(), some, rule=Gradient(), seed=0)
+    assert (table["note"] == "").all() and table["predicted"].notna().all()
 
 
 @pytest.mark.parametrize("rule", LINEAR, ids=lambda rule: rule.name)
@@ -249,9 +298,27 @@ def test_the_start_may_be_too_large_for_a_prediction(monkeypatch):
     assert (table["note"] == "the start has 10 units, of 9 at most").all()
 
 
+@pytest.mark.parametrize("rule", [IntegratedGradients(steps=3), SmoothGrad(samples=3)])
+def test_averages_of_passes_are_measured_and_not_predicted(rule):
+    network, images = convolutional()
+    table = run(network, images, rule=rule, seed=0)
+    words = f"{rule.name} averages passes at several inputs and has no map of its own"
+    assert (table["note"] == words).all() and table["divergence"].notna().all()
+    assert table[["predicted", "rank", "rest", "birkhoff"]].isna().all().all()
+
+
 BAD = [
     ({"start": 0}, "start: expected a position from 1 to 9, got 0"),
     ({"start": 10}, "start: expected a position from 1 to 9, got 10"),
+    ({"start": 1.5}, "start: expected a position from 1 to 9, got 1.5"),
+    ({"start": "a"}, "start: expected a position from 1 to 9, got 'a'"),
+    ({"start": True}, "start: expected a position from 1 to 9, got True"),
+    ({"seed": 1.5}, "seed: expected an integer of at least 0, got 1.5"),
+    ({"seed": None}, "seed: expected an integer of at least 0, got None"),
+    ({"predicted_images": 1.5}, "predicted_images: expected an integer of at least 0, got 1.5"),
+    ({"predicted_images": -1}, "predicted_images: expected an integer of at least 0, got -1"),
+    ({"network": None}, "network: expected a Network, got None"),
+    ({"network": Network([Dense([[1]])]).astype(object)}, "expected a network of floats; convert"),
     ({"draws": 1}, "draws: expected an integer of at least 2, got 1"),
     ({"locations": 0}, "locations: expected an integer of at least 1"),
     ({"images": np.ones((3, 4, 4))}, r"images: expected a non-empty batch \(images, 3, 4, 4\)"),
@@ -262,6 +329,6 @@ BAD = [
 @pytest.mark.parametrize(("change", "message"), BAD)
 def test_bad_input(change, message):
     network, images = convolutional()
-    settings = {"images": images, "rule": Gradient(), "seed": 0} | change
+    settings = {"network": network, "images": images, "rule": Gradient(), "seed": 0} | change
     with pytest.raises(ValueError, match=message):
-        run(network, settings.pop("images"), **settings)
+        run(settings.pop("network"), settings.pop("images"), **settings)

@@ -100,6 +100,14 @@ BAD = {
     "depth 0": ({"depths": (0,), "filters": 4}, "depths must be whole numbers from 1, got 0"),
     "no filters": ({"depths": (1,), "filters": 0}, "filters must be whole numbers from 1"),
     "no networks": ({"networks": 0}, "networks must be whole numbers from 1, got 0"),
+    "depths that are no list": (
+        {"depths": 1},
+        "depths: expected a list of whole numbers, .* got 1",
+    ),
+    "filters by name": ({"filters": "ab"}, "filters: expected a list of whole numbers"),
+    "half a filter": ({"depths": (1,), "filters": 1.5}, "filters: expected a list of whole num"),
+    "no seed": ({"seed": None}, "seed: expected an integer of at least 0, got None"),
+    "half a seed": ({"seed": 1.5}, "seed: expected an integer of at least 0, got 1.5"),
     "half a network": ({"networks": 1.5}, "networks must be whole numbers from 1, got 1.5"),
 }
 
@@ -109,6 +117,9 @@ def test_bad_arguments(name):
     settings, message = BAD[name]
     with pytest.raises(ValueError, match=message):
         run(np.ones((3, 4, 4)), **settings)
+    if "networks" not in settings:
+        with pytest.raises(ValueError, match=message):
+            pictures(np.ones((3, 4, 4)), **settings)
 
 
 def test_photographs_need_channels():

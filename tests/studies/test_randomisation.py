@@ -167,6 +167,10 @@ def test_the_prediction_of_another_layer_is_refuted():
         {"how": Redraw("orthogonal")},
         {"network": random_mlp((36, 9, 5), rng=np.random.default_rng(0), bias=True)},
         {"presets": (SPEARMAN,)},
+        {"start": "logit"},
+        {"start": "logit", "rule": Gradient()},
+        {"rule": ZPlus()},
+        {"rule": ZPlus(), "start": "unit"},
     ],
     ids=str,
 )
@@ -175,6 +179,24 @@ def test_nothing_is_predicted_where_the_hypotheses_are_not_met(change):
         SETTINGS | {"network": NETWORK, "presets": (COSINE,), "orders": ("cascading",)} | change
     )
     assert randomisation.run(settings.pop("network"), IMAGES, **settings)["predicted"].isna().all()
+
+
+def test_logits_start_another_quantity_than_what_is_predicted():
+    """Maps that start with logits turn with the logit's sign, which the weights above decide."""
+    found = {"unit": [], "logit": []}
+    for k in range(60):
+        rng = np.random.default_rng(k)
+        network, images = random_mlp((4, 6, 2), rng=rng), rng.uniform(size=(4, 4))
+        settings = {"rule": Gradient(), "seed": k, "target": 1, "presets": (COSINE,)}
+        for start, values in found.items():
+            table = randomisation.run(
+                network, images, start=start, redraws=2, orders=("independent",), **settings
+            )
+            values.append(row(table, "independent", 2)["similarity"])
+            assert np.isnan(table["predicted"]).all() == (start == "logit")
+    # the law says 0 of the layer on top alone; a network that is dead for an image has no value
+    unit, logit = (np.array(values)[~np.isnan(values)] for values in found.values())
+    assert stats.ttest_1samp(unit, 0).pvalue > 1e-6 > stats.ttest_1samp(logit, 0).pvalue
 
 
 def test_convolutions_residuals_and_batch_normalisation():
@@ -223,7 +245,25 @@ def test_flat_inputs_need_a_shape_for_ssim():
 
 
 BAD = [
-    ({"redraws": 1}, "redraws: expected at least 2, got 1"),
+    ({"redraws": 1}, "redraws: expected an integer of at least 2, got 1"),
+    ({"redraws": 2.5}, "redraws: expected an integer of at least 2, got 2.5"),
+    ({"redraws": "3"}, "redraws: expected an integer of at least 2, got '3'"),
+    ({"seed": None}, "seed: expected an integer of at least 0, got None"),
+    ({"seed": 1.5}, "seed: expected an integer of at least 0, got 1.5"),
+    ({"start": 1.5}, "start: expected 'unit' or 'logit', got 1.5"),
+    ({"start": np.ones(5)}, "start: expected 'unit' or 'logit', got array"),
+    ({"orders": "cascading"}, "orders: expected a list of some of cascading, .* got 'cascading'"),
+    ({"orders": 3}, "orders: expected a list of some of cascading, .* got 3"),
+    ({"orders": ()}, "orders: expected some of cascading, independent, bottom-up, got none"),
+    ({"presets": COSINE}, r"presets: expected a list of similarities, .* got Similarity\("),
+    ({"presets": ["cosine"]}, r"presets: expected Similarity objects, .* got \['cosine'\]"),
+    ({"how": "he-normal"}, "how: expected a Redraw, such as .* got 'he-normal'"),
+    ({"image_shape": 36}, "image_shape: expected a list of sizes .* got 36"),
+    ({"image_shape": (-6, -6)}, "image_shape: expected an integer of at least 1, got -6"),
+    ({"image_shape": (6, 6.0)}, "image_shape: expected an integer of at least 1, got 6.0"),
+    ({"network": None}, "network: expected a Network, got None"),
+    ({"network": Network([Dense([[1]])]).astype(object)}, "network: expected a network of floats"),
+    ({"network": Network([Relu()], (36,))}, "network: expected layers with parameters to re-draw"),
     ({"orders": ("top_down",)}, r"orders: expected some of cascading, .* got \['top_down'\]"),
     ({"presets": (SSIM, COSINE)}, r"presets: ssim cannot compare maps of shape \(36,\)"),
     ({"presets": ()}, "presets: none given"),
@@ -236,9 +276,22 @@ BAD = [
 
 @pytest.mark.parametrize(("change", "message"), BAD, ids=lambda value: str(value)[:30])
 def test_bad_input(change, message):
-    settings = SETTINGS | {"images": IMAGES, "presets": (COSINE,)} | change
+    settings = SETTINGS | {"network": NETWORK, "images": IMAGES, "presets": (COSINE,)} | change
     with pytest.raises(ValueError, match=message):
-        randomisation.run(NETWORK, settings.pop("images"), **settings)
+        randomisation.run(settings.pop("network"), settings.pop("images"), **settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": None}, "seed: expected an integer of at least 0, got None"),
+        ({"presets": COSINE}, "presets: expected a list of similarities"),
+        ({"image_shape": 36}, "image_shape: expected a list of sizes"),
+    ],
+)
+def test_bad_input_of_controls(change, message):
+    with pytest.raises(ValueError, match=message):
+        controls.run(NETWORK, IMAGES, **{"rule": ZPlus(), "seed": 0} | change)
 
 
 def test_controls_are_maps_that_know_no_network():
