@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # Imports run one way: a part imports only parts of its own row and of those before it.
 ROWS = [
-    {"arrays", "sources"},
+    {"arrays", "sources", "threads"},
     {"alignment", "convergence"},
     {"kernels"},
     {"layers"},

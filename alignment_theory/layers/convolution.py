@@ -1,6 +1,5 @@
 """Convolutions: linear layers that share their weights over the image."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Self
@@ -12,7 +11,8 @@ from alignment_theory.arrays import Array
 from alignment_theory.layers import winograd
 from alignment_theory.layers.base import Algorithm, Shape, Weights, known_algorithm
 from alignment_theory.layers.weighted import Weighted
-from alignment_theory.layers.windows import Pair, Windows, blocks, image_shape
+from alignment_theory.layers.windows import Block, Pair, Windows, blocks, image_shape
+from alignment_theory.threads import side_by_side
 
 _MOST_SEEN = 2**19
 """Numbers that are laid out at a time for the windows of a batch; more may not fit the cache."""
@@ -186,9 +186,14 @@ def convolved(values: Array, weight: Array, windows: Windows, groups: int) -> Ar
     size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
     found = np.empty((len(values), len(weight), *size), values.dtype)
     matrices, framed = _matrices(weight, groups), windows.pad(values)
-    for part, rows in _blocks(len(values), matrices.shape[2], size):
+
+    def multiply(block: Block) -> None:
+        part, rows = block
         seen = windows.unfold(framed[part], rows.start, (rows.stop - rows.start, size[1]))
         np.matmul(matrices, _grouped(seen, groups), out=_grouped(found[part, :, rows], groups))
+
+    for _ in side_by_side(multiply, _blocks(len(values), matrices.shape[2], size)):
+        pass
     return found
 
 
@@ -200,10 +205,15 @@ def transposed(
     size = (relevance.shape[2], relevance.shape[3])
     framed = windows.frame((len(relevance), channels), image, relevance.dtype)
     matrices = _matrices(weight, groups)
-    for part, rows in _blocks(len(relevance), matrices.shape[2], size):
+
+    def multiply(block: Block) -> Array:
+        part, rows = block
         seen = matrices.transpose(0, 2, 1) @ _grouped(relevance[part, :, rows], groups)
-        shape = (len(seen), channels, *windows.kernel, rows.stop - rows.start, size[1])
-        windows.fold(seen.reshape(shape), rows.start, framed[part])
+        return seen.reshape(-1, channels, *windows.kernel, rows.stop - rows.start, size[1])
+
+    parts = _blocks(len(relevance), matrices.shape[2], size)
+    for (part, rows), seen in zip(parts, side_by_side(multiply, parts), strict=True):
+        windows.fold(seen, rows.start, framed[part])
     return np.ascontiguousarray(windows.crop(framed, image))
 
 
@@ -231,6 +241,6 @@ def _grouped(images: Array, groups: int) -> Array:
     return images.reshape(len(images), groups, -1, images.shape[-2] * images.shape[-1])
 
 
-def _blocks(count: int, inputs: int, size: Pair) -> Iterator[tuple[slice, slice]]:
-    """Yield the samples and the rows of windows to lay out at a time; each sees so many inputs."""
+def _blocks(count: int, inputs: int, size: Pair) -> list[Block]:
+    """Return the samples and the rows of windows to lay out at a time; each sees so many inputs."""
     return blocks(count, size, max(_FEWEST_WINDOWS, _MOST_SEEN // inputs))

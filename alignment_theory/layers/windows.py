@@ -16,6 +16,8 @@ from alignment_theory.layers.base import Shape
 
 Pair = tuple[int, int]
 Slices = tuple[slice, slice]
+Block = tuple[slice, slice]
+"""Samples of a batch, and rows of windows."""
 
 
 @dataclass(frozen=True)
@@ -165,16 +167,19 @@ class Windows:
                 yield i, j, windows, (y * image[1] + x)[inside]
 
 
-def blocks(count: int, size: Pair, windows: int) -> Iterator[tuple[slice, slice]]:
-    """Yield the samples and the rows of windows that are laid out at a time, all of a batch once.
+def blocks(count: int, size: Pair, windows: int) -> list[Block]:
+    """Return the samples and the rows of windows to lay out at a time, all of a batch once.
 
     About as many windows as wanted; several samples only where they fit as a whole.
     """
-    rows = min(size[0], max(1, windows // size[1]))
-    step = max(1, windows // (rows * size[1]))
-    for sample in range(0, count, step):
-        for row in range(0, size[0], rows):
-            yield slice(sample, sample + step), slice(row, min(row + rows, size[0]))
+    most = min(size[0], max(1, windows // size[1]))
+    rows = -(-size[0] // -(-size[0] // most))  # as many as in the other blocks
+    step = max(1, windows // (rows * size[1])) if rows == size[0] else 1
+    return [
+        (slice(sample, sample + step), slice(row, min(row + rows, size[0])))
+        for sample in range(0, count, step)
+        for row in range(0, size[0], rows)
+    ]
 
 
 def _image(values: Array) -> Pair:

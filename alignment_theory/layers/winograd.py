@@ -26,7 +26,8 @@ import numpy as np
 from alignment_theory.arrays import EXACT, Array, readonly
 from alignment_theory.kernels.tiles import STEP, gathered, scatter
 from alignment_theory.layers.base import Shape
-from alignment_theory.layers.windows import Pair, Windows, blocks
+from alignment_theory.layers.windows import Block, Pair, Windows, blocks
+from alignment_theory.threads import side_by_side
 
 POINTS = (Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2))
 """Where the polynomials are evaluated, besides infinity; small, apart, and exact in binary."""
@@ -131,7 +132,9 @@ def _cross(
     """
     rows, columns = (-(-outputs // STEP) for outputs in size)
     side, made = isqrt(inner.shape[1]), isqrt(outer.shape[0])
-    for part, band in blocks(len(values), (rows, columns), _TILES):
+
+    def multiply(block: Block) -> Array:
+        part, band = block
         count = band.stop - band.start
         tiles = gathered(values[part], side, entry, band.start, count, columns)
         entered = inner @ tiles.reshape(*tiles.shape[:2], side**2, -1)
@@ -139,5 +142,8 @@ def _cross(
         stacked = entered.transpose(2, 1, 0, 3).reshape(points, channels, -1)
         left = (products @ stacked).reshape(points, -1, samples, places)
         spread = outer @ left.transpose(2, 1, 0, 3)
-        tiles = spread.reshape(samples, -1, made, made, count, columns)
+        return spread.reshape(samples, -1, made, made, count, columns)
+
+    parts = blocks(len(values), (rows, columns), _TILES)
+    for (part, band), tiles in zip(parts, side_by_side(multiply, parts), strict=True):
         scatter(tiles, found[part], leave, band.start)
