@@ -53,7 +53,9 @@ def run(
     images are the unit of independence: intervals are exact ones for the median over images of
     each image's median (order statistics), at 95 %; NaN for fewer than 6 images. An image's median
     is one of few pairs that share starts, and need not have the law's median as its own (off by
-    6 % in simulations with five starts); what judges the law exactly is `rank`.
+    6 % in simulations with five starts). What can refute the law, however few the pairs, is `rank`:
+    its mean is 1/2 where the law is right, but a law that is too wide or too narrow around the
+    right median may have that mean too.
 
     Rounding on the way turns directions by some 1e-7 in float32 and 1e-16 in float64: on VGG16, z⁺
     in both agrees to 0.1 % where ``1 - |cos|`` is 1e-9, and to 10 % where it is 1e-14.
@@ -82,18 +84,17 @@ def run(
         median ``1 - |cos|``, low, high; predicted, predicted_low, predicted_high, the same by the
         exact law (over `predicted_images`); rank_one, the median over locations of 2 (σ_2/σ_1)²;
         rest and birkhoff, medians of Σ_{i>1} (σ_i/σ_1)² and of its bound; rank, rank_low and
-        rank_high: the mean rank of measured pairs among draws of the law, 1/2 where it is right,
-        with a betting interval at 95 %, each by itself (of 20 rows one may miss by chance; the
-        interval holds at every number of pairs at once, so it need not hold the last mean); note,
-        why nothing is predicted.
+        rank_high: the mean rank of measured pairs among draws of the law, 1/2 if it is right, with
+        a betting interval at 95 %, each by itself (of 20 rows one may miss by chance; the interval
+        holds at every number of pairs at once, so it need not hold the last mean); note, why
+        nothing is predicted.
 
     Raises
     ------
     ValueError
         For positions and numbers out of range, exact networks, a single image without its batch
-        axis, relevance
-        that sinks to where the element type loses digits, and what `Network.forward` and
-        `attribute` refuse.
+        axis, relevance that sinks to where the element type loses digits, and what
+        `Network.forward` and `attribute` refuse.
     """
     import pandas as pd
 

@@ -45,7 +45,9 @@ class Predicted:
     ranks : array (pairs,)
         Where independent pairs of starts, handed down by the method, fall among draws of the law:
         the mean of ``(rank + 1/2)/(draws + 1)`` over locations. The expectation is 1/2 exactly
-        where the law is right. Locations that nothing reaches are left out.
+        where the law is right, though not only there; at a single location the ranks are then
+        uniform too (over several they are means of ranks that depend on each other). Locations that
+        nothing reaches are left out.
     bound : array (locations,)
         What Birkhoff's theorem allows `rank_one_rest` to be; NaN where no bound was worked out.
     """

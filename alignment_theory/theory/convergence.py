@@ -91,9 +91,18 @@ def greatest_rest(distance: ArrayLike) -> Array:
     ``Δ_top ∏ tanh(Δ/4)`` (`bounds.contracted`). All columns then lie within an angle φ of one of
     them, ``cos φ >= 1/cosh(D/2)`` (Pólya-Szegő), so the best map of rank one misses no more than
     ``‖M‖² sin²φ`` and ``σ_1² >= ‖M‖² cos²φ``. Infinite for an infinite distance.
+
+    Raises
+    ------
+    ValueError
+        For distances that are negative or NaN.
     """
+    distances = np.asarray(distance, dtype=float)
+    if not (distances >= 0).all():
+        wrong = distances[~(distances >= 0)].flat[0]
+        raise ValueError(f"distance: expected Hilbert distances >= 0, infinite or not, got {wrong}")
     with np.errstate(over="ignore"):
-        return np.asarray(np.sinh(np.asarray(distance, dtype=float) / 2) ** 2)
+        return np.asarray(np.sinh(distances / 2) ** 2)
 
 
 def _ratios(singular_values: ArrayLike) -> Array:

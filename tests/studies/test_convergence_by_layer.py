@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from alignment_theory import (
     AlphaBeta,
@@ -199,6 +200,38 @@ def test_a_wrong_law_is_seen(monkeypatch):
         convergence_prediction, "convergence_law", lambda s, n, rng: law(s**2, n, rng=rng)
     )
     assert min(p_values(collected_ranks(Gradient()))) < ALPHA
+
+
+def uniformity(rule):
+    """Return the p-value of uniform ranks at single locations, and that of their mean."""
+    network, batch = convolutional()
+    ranks = []
+    for k in range(16):
+        image = batch[k % len(batch)] * (1 + k)
+        trace = network.forward(image[np.newaxis]).until(7)
+        ranks.append(predict(trace, rule, {0: np.array([k])}, pairs=60, rng=rng(k))[0].ranks)
+    ranks = np.concatenate(ranks)
+    counts = np.histogram(ranks, bins=41, range=(0, 1))[0]
+    return stats.chisquare(counts).pvalue, betting_p_value(ranks, 0.5, low=0.0, high=1.0)
+
+
+@pytest.mark.parametrize("rule", [Gradient(), ZPlus()], ids=lambda rule: rule.name)
+def test_ranks_at_one_location_are_uniform(rule):
+    """Of 41 places among 40 draws each has some 23 of the 960 pairs."""
+    assert uniformity(rule)[0] > ALPHA
+
+
+def test_a_law_of_the_right_median_and_the_wrong_width_has_the_right_mean_rank(monkeypatch):
+    law = convergence_prediction.convergence_law
+
+    def narrow(values, size, rng):
+        drawn = law(values, size, rng=rng)
+        middle = np.median(drawn, axis=0)
+        return middle + 0.1 * (drawn - middle)
+
+    monkeypatch.setattr(convergence_prediction, "convergence_law", narrow)
+    uniform, mean = uniformity(Gradient())
+    assert uniform < ALPHA < mean
 
 
 def test_a_prediction_is_refused_where_gates_depend_on_the_relevance():

@@ -121,6 +121,8 @@ BAD = [
     (lambda: convergence_law([], 3, rng=rng()), "singular_values: expected numbers >= 0"),
     (lambda: convergence_law([1, 2], 0, rng=rng()), "size: expected a positive integer"),
     (lambda: convergence_law([1, 2], 3, rng=0), "numpy.random.Generator"),
+    (lambda: greatest_rest(-1), "distance: expected Hilbert distances >= 0, .* got -1.0"),
+    (lambda: greatest_rest([1, np.nan]), "distance: expected Hilbert distances >= 0, .* got nan"),
 ]
 
 
