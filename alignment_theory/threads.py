@@ -61,18 +61,16 @@ def _blas_threads() -> int:
 
 
 _LOCK = Lock()
-_limits: list[Any] = []  # one for every run in progress, None but for the first
+_limits: list[Any] = []  # of the runs in progress; undone last first, whichever run ends first
 
 
 @contextmanager
 def _single() -> Iterator[None]:
     """Let BLAS use one thread while any such context is open, whichever thread opened it."""
     with _LOCK:
-        _limits.append(None if _limits else _blas().limit(limits=1))
+        _limits.append(_blas().limit(limits=1))
     try:
         yield
     finally:
         with _LOCK:
-            limit = _limits.pop()
-            if limit is not None:
-                limit.restore_original_limits()
+            _limits.pop().restore_original_limits()
