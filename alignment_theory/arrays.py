@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from alignment_theory.threads import by_parts
+
 Array = NDArray[Any]
 
 EXACT = np.dtype(object)
@@ -179,8 +181,21 @@ def require_flags(owner: object, *names: str) -> None:
 
 
 def overflowed(array: Array) -> bool:
-    """Tell whether a computation left the range of its element type."""
-    return not is_exact(array) and not np.isfinite(array).all()
+    """Tell whether a computation left the range of its element type.
+
+    A sum of squares with a non-finite term is never finite, and is found in one pass; only where it
+    overflows itself is each entry looked at.
+    """
+    if is_exact(array):
+        return False
+    parts: list[bool] = []
+
+    def look(part: Array) -> None:
+        parts.append(bool(np.isfinite(part @ part) or np.isfinite(part).all()))
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        by_parts(look, array)
+    return not all(parts)
 
 
 def scalar_like(value: float | Fraction, array: Array) -> Any:

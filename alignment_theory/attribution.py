@@ -15,6 +15,7 @@ from alignment_theory.network import Network
 from alignment_theory.rules.base import Crossing, Form, Method, Rule
 from alignment_theory.rules.gates import Gradient
 from alignment_theory.rules.reference import Averaged
+from alignment_theory.threads import one_pool
 from alignment_theory.trace import Site, Trace
 
 
@@ -162,7 +163,7 @@ def attribute(
     bound = rule.bind(trace)
     targets, top = _start(trace, bound, target, seed)
     rules = bound.assign(trace.network)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), one_pool():
         crossings, _ = _descend(trace.sites, rules, top)
     return Attribution(trace, bound, rules, targets, crossings, top)
 

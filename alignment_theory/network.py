@@ -18,6 +18,7 @@ from alignment_theory.arrays import as_array
 from alignment_theory.layers import Dense, Layer, Linear, Relu, Switch
 from alignment_theory.layers.base import Algorithm, Shape, known_algorithm
 from alignment_theory.layers.residual import in_order
+from alignment_theory.threads import one_pool
 from alignment_theory.trace import Trace, run
 
 
@@ -167,7 +168,7 @@ class Network:
             )
         if len(values) == 0:
             raise ValueError("input: expected at least one sample, got an empty batch")
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"), one_pool():
             sites, _ = run(self.layers, values, 0)
         return Trace(self, sites, single)
 

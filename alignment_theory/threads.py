@@ -6,17 +6,29 @@ each with one BLAS thread. There are as many as BLAS may use, so that ``OMP_NUM_
 threadpoolctl say how many.
 """
 
-from collections import deque
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import cache
+from itertools import pairwise
 from threading import Lock
 from typing import Any, TypeVar
 
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
 Item = TypeVar("Item")
-Result = TypeVar("Result")
+
+_FEWEST_NUMBERS, _FEWEST_PRODUCTS = 2**20, 2**23
+"""What several threads work on at least: some 0.2 ms for one; less costs more than it gains."""
+
+BLAS_STEP = 64
+"""A multiple of how many rows or columns kernels of BLAS work on at a time."""
+
+_threads: ContextVar[int] = ContextVar("threads", default=0)
+"""How many threads work may be shared among, 0 where that is for BLAS to say."""
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
@@ -31,33 +43,118 @@ def one_blas_thread() -> AbstractContextManager[object]:
     return limits
 
 
-def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """Yield what a function returns for every item, in their order, from several threads.
+def side_by_side(function: Callable[[Item], object], items: Sequence[Item]) -> None:
+    """Call a function with every item, in several threads; an error ends it and is raised.
 
-    Inside another such run, where BLAS has one thread, and for a single item it is a plain loop.
-    The threads see the caller's context, and so its `numpy.errstate`.
+    The caller's thread does its share. Inside another such run, where only one thread is
+    `available`, it is a plain loop; so it is for fewer items than threads, which leaves them for
+    the work on each item. The threads see the caller's context, and so its `numpy.errstate`.
     """
-    threads = min(len(items), _blas_threads()) if len(items) > 1 else 1
-    if threads == 1:
-        yield from map(function, items)
+    threads = available()
+    if threads == 1 or len(items) < threads:
+        for item in items:
+            function(item)
         return
-    with _single(), ThreadPoolExecutor(threads) as pool:
-        waiting = deque(pool.submit(copy_context().run, function, item) for item in items)
-        while waiting:
-            yield waiting.popleft().result()
+    remaining, lock, end = iter(items), Lock(), object()
+
+    def work() -> None:
+        nonlocal remaining
+        _threads.set(1)
+        try:
+            while True:
+                with lock:
+                    item: Any = next(remaining, end)
+                if item is end:
+                    return
+                function(item)
+        finally:
+            remaining = iter(())
+
+    with one_pool():
+        helpers = [_pool().submit(copy_context().run, work) for _ in range(threads - 1)]
+        try:
+            copy_context().run(work)
+        finally:
+            begun = [helper for helper in helpers if not helper.cancel()]
+            errors = [helper.exception() for helper in begun]
+        for error in filter(None, errors):
+            raise error
+
+
+def by_parts(function: Callable[..., object], *arrays: Array) -> None:
+    """Call a function with flat parts of C-ordered arrays of one size, side by side."""
+    flat = [array.reshape(-1) for array in arrays]
+    parts = shares(flat[0].size, useful(flat[0].size))
+    side_by_side(lambda part: function(*(array[part] for array in flat)), parts)
+
+
+def shares(count: int, parts: int, step: int = 1) -> list[slice]:
+    """Return slices that cut so many things into at most so many parts, about equal.
+
+    They begin at multiples of a step. With `BLAS_STEP` a product of matrices has the same bits
+    whether or not it is cut: BLAS works on so many rows or columns at a time, and on the last, of
+    which there are fewer, in another way.
+    """
+    steps = -(-count // step)
+    parts = max(1, min(steps, parts))
+    ends = [steps * part // parts * step for part in range(parts)]
+    return [slice(*pair) for pair in pairwise([*ends, count])]
+
+
+def available() -> int:
+    """Return how many threads work is shared among: as many as BLAS may use, 1 if not known."""
+    return _threads.get() or min((library.num_threads for library in _blas()), default=1)
+
+
+def useful(numbers: int, products: int = 0) -> int:
+    """Return how many threads work is worth sharing among, that reads or makes so many numbers.
+
+    `products` are the multiplications in products of matrices, which are faster.
+    """
+    enough = numbers >= _FEWEST_NUMBERS or products >= _FEWEST_PRODUCTS
+    return available() if enough else 1
+
+
+@contextmanager
+def one_pool() -> Iterator[None]:
+    """Share work in our threads only, and let BLAS use one, for as long as this lasts.
+
+    Around many runs `side_by_side`, which do this each for itself otherwise: threads of BLAS that
+    have just worked keep a processor busy for a while.
+    """
+    if _threads.get():
+        yield
+        return
+    token = _threads.set(available())
+    try:
+        with _single():
+            yield
+    finally:
+        _threads.reset(token)
 
 
 @cache
-def _blas() -> Any:
+def _pool() -> ThreadPoolExecutor:
+    """Return the threads that help; they wait for work until the interpreter ends."""
+    return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "alignment_theory")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has none of them
+
+
+@cache
+def _controller() -> Any:
     """Return the controller of the BLAS libraries; finding them takes longer than using it."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
 
 
-def _blas_threads() -> int:
-    """Return how many threads BLAS may use, 1 where it is not known."""
-    return min((library.num_threads for library in _blas().lib_controllers), default=1)
+def _blas() -> list[Any]:
+    """Return the BLAS libraries."""
+    found: list[Any] = _controller().lib_controllers
+    return found
 
 
 _LOCK = Lock()
@@ -68,7 +165,7 @@ _limits: list[Any] = []  # of the runs in progress; undone last first, whichever
 def _single() -> Iterator[None]:
     """Let BLAS use one thread while any such context is open, whichever thread opened it."""
     with _LOCK:
-        _limits.append(_blas().limit(limits=1))
+        _limits.append(_controller().limit(limits=1))
     try:
         yield
     finally:

@@ -219,7 +219,9 @@ def run(layers: Sequence[Layer], values: Array, first: int) -> tuple[tuple[Site,
         else:
             output = layer.forward(values)
             mask = layer.mask(values) if isinstance(layer, Switch) else None
-        if overflowed(output):
+        if isinstance(layer, Linear | Residual) and overflowed(
+            output
+        ):  # the others make none larger
             raise ValueError(
                 f"layer {first} ({layer!r}) overflowed {values.dtype}: its output has "
                 "non-finite entries; scale the weights or the input"

@@ -1,5 +1,6 @@
-"""Work side by side: order, errors, contexts, BLAS threads, and the same bits as on one thread."""
+"""Work side by side: errors, contexts, BLAS threads, forks, and the same bits as on one thread."""
 
+import os
 import threading
 import warnings
 
@@ -7,14 +8,39 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from alignment_theory import Conv2d, GuidedBackprop, Network, Relu, attribute, threads
-from alignment_theory.threads import one_blas_thread, side_by_side
+from alignment_theory import (
+    Conv2d,
+    Dense,
+    Flatten,
+    GuidedBackprop,
+    MaxPool2d,
+    Network,
+    Relu,
+    attribute,
+    threads,
+)
+from alignment_theory.threads import (
+    available,
+    by_parts,
+    one_blas_thread,
+    one_pool,
+    shares,
+    side_by_side,
+    useful,
+)
+
+
+class Library:
+    """A BLAS library with so many threads."""
+
+    def __init__(self, number):
+        self.num_threads = number
 
 
 @pytest.fixture
 def two(monkeypatch):
-    """Let there be two threads, on whatever machine, where BLAS has not been limited."""
-    monkeypatch.setattr(threads, "_blas_threads", lambda: 1 if threads._limits else 2)
+    """Let there be two threads and one that helps, on whatever machine."""
+    monkeypatch.setattr(threads, "_blas", lambda: [Library(1 if threads._limits else 2)])
 
 
 def blas_threads():
@@ -23,45 +49,60 @@ def blas_threads():
     ]
 
 
-def test_results_come_in_order_from_two_threads_at_once(two):
+def collected(work, items):
+    """Return what work returns for the items, as it was done."""
+    found = []
+    side_by_side(lambda item: found.append(work(item)), items)
+    return found
+
+
+def test_every_item_is_worked_on_once_by_two_threads_at_a_time(two):
     meeting = threading.Barrier(2)
 
     def work(item):
         meeting.wait(timeout=20)  # passed only where two are here at a time
         return item, threading.get_ident()
 
-    found = list(side_by_side(work, range(6)))
-    assert [item for item, _ in found] == list(range(6))
+    found = collected(work, range(6))
+    assert sorted(item for item, _ in found) == list(range(6))
     assert len({thread for _, thread in found}) == 2
+    assert threading.get_ident() in {thread for _, thread in found}
 
 
 @pytest.mark.parametrize("items", [[], [5]])
-def test_little_work_stays_in_the_thread_of_the_caller(two, items):
+def test_fewer_items_than_threads_leave_them_for_the_work_on_each(two, items):
     here = threading.get_ident()
-    assert list(side_by_side(lambda item: (item, threading.get_ident()), items)) == [
+    assert collected(lambda item: (item, threading.get_ident()), items) == [
         (item, here) for item in items
     ]
+    assert collected(lambda item: available(), items) == [2 for _ in items]
 
 
 def test_with_one_blas_thread_work_stays_in_the_thread_of_the_caller():
     with one_blas_thread():
-        found = set(side_by_side(lambda item: threading.get_ident(), range(3)))
+        assert available() == 1
+        found = set(collected(lambda item: threading.get_ident(), range(3)))
     assert found == {threading.get_ident()}
 
 
 def test_work_inside_work_is_not_divided_again(two):
-    def outer(item):
-        return list(side_by_side(lambda inner: threading.get_ident(), range(3)))
-
-    assert all(len(set(inner)) == 1 for inner in side_by_side(outer, range(2)))
+    inner = collected(
+        lambda item: (available(), collected(lambda _: threading.get_ident(), range(3))), range(2)
+    )
+    assert all(number == 1 and len(set(found)) == 1 for number, found in inner)
+    assert available() == 2
 
 
 def test_blas_has_one_thread_meanwhile_and_its_own_afterwards(two):
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
-        assert set(map(tuple, side_by_side(lambda item: blas_threads(), range(2)))) == {
-            (1,) * len(before)
-        }
+        assert collected(lambda item: blas_threads(), range(2)) == 2 * [[1] * len(before)]
+        assert blas_threads() == before
+        with one_pool():
+            assert blas_threads() == [1] * len(before) and available() == 2
+            with one_pool():
+                assert collected(lambda item: blas_threads(), range(2)) == 2 * [[1] * len(before)]
+            assert blas_threads() == [1] * len(before) and available() == 2
         assert blas_threads() == before
 
 
@@ -77,40 +118,93 @@ def test_runs_that_overlap_restore_the_threads_whichever_ends_first(two):
         assert blas_threads() == before
 
 
-def test_errors_reach_the_caller_and_restore_the_threads(two):
-    before = blas_threads()
+@pytest.mark.parametrize("failing", ["caller", "helper"])
+def test_errors_reach_the_caller_end_the_work_and_restore_the_threads(two, failing):
+    before, here, done = blas_threads(), threading.get_ident(), []
+    meeting = threading.Barrier(2)
 
     def fail(item):
-        raise ValueError(f"item {item}")
+        done.append(item)
+        if item < 2:
+            meeting.wait(timeout=20)
+            if (threading.get_ident() == here) == (failing == "caller"):
+                raise ValueError("this item")
+            failed.wait(timeout=20)
 
-    with pytest.raises(ValueError, match="item 0"):
-        list(side_by_side(fail, range(3)))
-    assert blas_threads() == before and not threads._limits
+    failed = threading.Event()
+    threading.Timer(0.2, failed.set).start()
+    with pytest.raises(ValueError, match="this item"):
+        side_by_side(fail, range(1000))
+    assert len(done) < 1000
+    assert blas_threads() == before and not threads._limits and available() == 2
 
 
 def test_threads_see_the_callers_error_state(two):
     huge = np.full(2, 1e308)
     with warnings.catch_warnings(), np.errstate(over="ignore"):
         warnings.simplefilter("error")
-        assert all(np.isinf(list(side_by_side(lambda item: huge[item] * 10, range(2)))))
+        assert all(np.isinf(collected(lambda item: huge[item] * 10, range(2))))
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
-        list(side_by_side(lambda item: huge[item] * 10, range(2)))
+        side_by_side(lambda item: huge[item] * 10, range(2))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own(two):
+    side_by_side(lambda item: None, range(2))
+    child = os.fork()
+    if not child:
+        meeting = threading.Barrier(2)
+        side_by_side(lambda item: meeting.wait(timeout=20), range(2))
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+@pytest.mark.parametrize(("count", "parts"), [(7, 2), (2, 7), (0, 3), (5, 1), (6, 3)])
+def test_shares_cut_everything_once_into_equal_parts(count, parts):
+    found = shares(count, parts)
+    assert np.concatenate([np.arange(count)[part] for part in found]).tolist() == [*range(count)]
+    assert len(found) == max(1, min(count, parts))
+    sizes = [part.stop - part.start for part in found]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_little_work_is_not_shared(two):
+    assert (useful(2**20 - 1, 2**23 - 1), useful(2**20), useful(0, 2**23)) == (1, 2, 2)
+    for size, parts in ((2**20 - 1, 1), (2**20, 2)):
+        sizes = []
+        by_parts(lambda one, other, sizes=sizes: sizes.append(len(one)), *2 * [np.zeros((1, size))])
+        assert len(sizes) == parts and sum(sizes) == size
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("algorithm", ["direct", "winograd"])
-def test_convolutions_have_the_same_bits_on_two_threads(monkeypatch, algorithm):
+def test_attributions_have_the_same_bits_on_two_threads(monkeypatch, algorithm, dtype):
+    """All layers, large and small, share their work."""
+    monkeypatch.setattr(threads, "_FEWEST_NUMBERS", 1)
     rng = np.random.default_rng(0)
-    layers = [Conv2d(rng.standard_normal((16, 16, 3, 3)), padding=1), Relu()]
-    net = Network(2 * layers, (16, 60, 52)).astype(np.float32).with_algorithm(algorithm)
-    images = rng.standard_normal((2, 16, 60, 52)).astype(np.float32)
-    seed = np.ones((16, 60, 52), np.float32)
 
-    def run():
+    def convolution(inputs, outputs):
+        return Conv2d(rng.standard_normal((outputs, inputs, 3, 3)), padding=1)
+
+    layers = [convolution(3, 16), Relu(), convolution(16, 20), Relu(), MaxPool2d(4)]
+    layers += [convolution(20, 17), Relu(), convolution(17, 16), Relu(), Flatten()]
+    layers += [Dense(rng.standard_normal((90, 16 * 15 * 13))), Relu()]
+    layers += [Dense(rng.standard_normal((9, 90)))]
+    net = Network(layers, (3, 60, 52)).astype(dtype).with_algorithm(algorithm)
+
+    def run(images):
+        found = attribute(net, images, rule=GuidedBackprop(), target=3)
+        return *found.trace.activations, *found.relevances
+
+    for count in (1, 2, 3):
+        images = rng.standard_normal((count, 3, 60, 52)).astype(dtype)
         with one_blas_thread():
-            found = attribute(net, images, rule=GuidedBackprop(), seed=seed)
-        return found.trace.output, found.relevance
-
-    single = run()
-    monkeypatch.setattr(threads, "_blas_threads", lambda: 1 if threads._limits else 2)
-    for one, other in zip(single, run(), strict=True):
-        np.testing.assert_array_equal(one, other)
+            single = run(images)
+            assert available() == 1
+            with monkeypatch.context() as patch:
+                patch.setattr(threads, "_blas", lambda: [Library(2)])
+                assert available() == 2
+                double = run(images)
+        for one, other in zip(single, double, strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -8,22 +8,23 @@ from alignment_theory.kernels import kernel
 
 
 @kernel
-def gate(relevance: Any, mask: Any, use_mask: bool, only_positive: bool) -> Any:
-    """Return ``(gates, gates * relevance)`` for flat arrays.
+def gate(
+    relevance: Any, mask: Any, gates: Any, passed: Any, use_mask: bool, only_positive: bool
+) -> None:
+    """Set `gates`, and `passed` to ``gates * relevance``; all arrays are flat.
 
     A gate is open where the mask is (if `use_mask`) and the relevance is positive (if
     `only_positive`): gradient (True, False), Deconvnet (False, True), Guided Backprop both.
     A closed gate passes exactly 0, except that NaN is never hidden.
     """
-    gates = np.empty(relevance.shape, np.bool_)
-    passed = relevance.copy()
     for i in range(relevance.size):
         value = relevance[i]
-        is_open = (mask[i] or not use_mask) and (value > 0 or not only_positive)
+        is_open = (mask[i] | (not use_mask)) & ((value > 0) | (not only_positive))
         gates[i] = is_open
-        if not is_open and value == value:
+        if is_open | (value != value):
+            passed[i] = value
+        else:
             passed[i] = 0
-    return gates, passed
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Where the largest value of every window of an image is."""
+"""Where the largest value of every window of an image is, and what goes through such places."""
 
 from typing import Any
 
@@ -8,28 +8,51 @@ from alignment_theory.kernels import kernel
 
 
 @kernel
-def largest(images: Any, window: Any, stride: Any, before: Any, size: Any, last: bool) -> Any:
-    """Return for each window the flat index, in its sample, of the largest value it sees.
+def largest(images: Any, window: Any, stride: Any, before: Any, last: bool, chosen: Any) -> None:
+    """Set `chosen` to the flat index, in its image, of the largest value that each window sees.
 
-    `images` is (batch, channels, height, width), finite. Windows of `window` rows and columns start
-    `before` rows and columns outside the image and move by `stride`; there are `size` of them, and
-    each sees a pixel. Of several largest values the first counts, row by row, or the `last`.
+    `images` is (images, height, width), finite, and `chosen` (images, rows, columns). Windows have
+    `window` rows and columns, start `before` rows and columns outside the image and move by
+    `stride`; each sees a pixel. Of several largest values the first counts, row by row, or the
+    `last`.
     """
-    batch, channels, height, width = images.shape
-    chosen = np.empty((batch, channels, size[0], size[1]), np.intp)
-    for n in range(batch):
-        for c in range(channels):
-            for y in range(size[0]):
-                top = y * stride[0] - before[0]
-                for x in range(size[1]):
-                    left = x * stride[1] - before[1]
-                    row, column = max(top, 0), max(left, 0)
-                    best, place = images[n, c, row, column], row * width + column
-                    for i in range(row, min(top + window[0], height)):
-                        for j in range(column, min(left + window[1], width)):
-                            value = images[n, c, i, j]
-                            better = value >= best if last else value > best
-                            best = value if better else best  # no branch that may be mispredicted
-                            place = i * width + j if better else place
-                    chosen[n, c, y, x] = c * height * width + place
-    return chosen
+    height, width = images.shape[1:]
+    rows, columns = chosen.shape[1:]
+    best = np.empty(columns, images.dtype)
+    for n in range(len(images)):
+        for y in range(rows):
+            place = chosen[n, y]
+            for x in range(columns):
+                best[x], place[x] = -np.inf, 0
+            top = y * stride[0] - before[0]
+            for row in range(max(top, 0), min(top + window[0], height)):
+                for j in range(window[1]):
+                    shift = j - before[1]
+                    start = max(0, -(shift // stride[1]))
+                    stop = min((width - 1 - shift) // stride[1] + 1, columns)
+                    for x in range(start, stop):
+                        column = stride[1] * x + shift
+                        value = images[n, row, column]
+                        better = (value > best[x]) | (last & (value == best[x]))
+                        best[x] = max(best[x], value)  # no branch that may be mispredicted
+                        place[x] += (row * width + column - place[x]) * better
+
+
+@kernel
+def taken(values: Any, places: Any) -> Any:
+    """Return for every sample the values at its places, (samples, places)."""
+    found = np.empty(places.shape, values.dtype)
+    for n in range(places.shape[0]):
+        for i in range(places.shape[1]):
+            found[n, i] = values[n, places[n, i]]
+    return found
+
+
+@kernel
+def put(values: Any, places: Any, size: int) -> Any:
+    """Return the transpose of `taken`: values summed where they belong, (samples, size)."""
+    found = np.zeros((values.shape[0], size), values.dtype)
+    for n in range(places.shape[0]):
+        for i in range(places.shape[1]):
+            found[n, places[n, i]] += values[n, i]
+    return found

@@ -2,19 +2,15 @@
 
 from typing import Any
 
-import numpy as np
-
 from alignment_theory.kernels import kernel
 
 
 @kernel
-def combined(factors: Any, rows: Any) -> Any:
-    """Return ``factors @ rows``, (samples, columns), reading only rows whose factor is not 0."""
-    total = np.zeros((factors.shape[0], rows.shape[1]), factors.dtype)
+def combine(factors: Any, rows: Any, total: Any) -> None:
+    """Add ``factors @ rows`` to `total`, (samples, columns), reading only rows of factors not 0."""
     for n in range(factors.shape[0]):
         for j in range(rows.shape[0]):
             factor = factors[n, j]
             if factor != 0:
                 for i in range(rows.shape[1]):
                     total[n, i] += factor * rows[j, i]
-    return total

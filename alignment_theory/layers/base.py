@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from alignment_theory.arrays import Array, scalar_like
+from alignment_theory.kernels.pooling import put, taken
 
 Shape = tuple[int, ...]
 Algorithm = Literal["direct", "winograd"]
@@ -148,16 +149,14 @@ class Selection(Layer):
     @staticmethod
     def take(values: Array, selected: Array) -> Array:
         """Return the inputs with these indices."""
-        flat, places = values.reshape(len(values), -1), selected.reshape(len(values), -1)
-        return np.take_along_axis(flat, places, axis=1).reshape(selected.shape)
+        flat, places = (array.reshape(len(values), -1) for array in (values, selected))
+        return np.asarray(taken(flat, places)).reshape(selected.shape)
 
     @staticmethod
     def pullback(relevance: Array, selected: Array, input_shape: Shape) -> Array:
         """Return the transpose: relevance goes where its value came from."""
-        size = prod(input_shape)
-        below = np.zeros(len(relevance) * size, dtype=relevance.dtype)
-        starts = size * np.arange(len(relevance)).reshape(-1, *(1,) * (selected.ndim - 1))
-        np.add.at(below, (selected + starts).ravel(), relevance.ravel())
+        flat, places = (array.reshape(len(relevance), -1) for array in (relevance, selected))
+        below = np.asarray(put(flat, places, prod(input_shape)))
         return below.reshape(len(relevance), *input_shape)
 
     @staticmethod

@@ -8,17 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.arrays import Array
-from alignment_theory.layers import winograd
+from alignment_theory.layers import direct, winograd
 from alignment_theory.layers.base import Algorithm, Shape, Weights, known_algorithm
 from alignment_theory.layers.weighted import Weighted
-from alignment_theory.layers.windows import Block, Pair, Windows, blocks, image_shape
-from alignment_theory.threads import side_by_side
-
-_MOST_SEEN = 2**19
-"""Numbers that are laid out at a time for the windows of a batch; more may not fit the cache."""
-
-_FEWEST_WINDOWS = 2**10
-"""Windows that are laid out at a time at least; fewer make BLAS read the weights too often."""
+from alignment_theory.layers.windows import Pair, Windows, image_shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,15 +127,15 @@ class Conv2d(Weighted):
 
     def apply(self, values: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W) a``."""
-        return convolved(values, self.modified(weights), self.windows, self.groups)
+        return direct.convolved(values, self.modified(weights), self.windows, self.groups)
 
     def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W)ᵀ r``."""
         if weights is Weights.PLAIN and self._by_winograd(like.shape[1:]):
             shape = like.shape[1:]
-            return winograd.transposed(relevance, shape, self._transformed, self.windows)
+            return winograd.transposed(relevance, shape, self._turned, self.windows)
         weight = self.modified(weights)
-        return transposed(relevance, like.shape[1:], weight, self.windows, self.groups)
+        return direct.transposed(relevance, like.shape[1:], weight, self.windows, self.groups)
 
     def _by_winograd(self, input_shape: Shape) -> bool:
         """Tell whether Winograd's algorithm is wanted and suits samples of a shape."""
@@ -155,6 +148,11 @@ class Conv2d(Weighted):
     def _transformed(self) -> Array:
         """The weights as Winograd's algorithm uses them, worked out once."""
         return winograd.transformed(self.weight)
+
+    @cached_property
+    def _turned(self) -> Array:
+        """Those of the transpose."""
+        return winograd.transformed(winograd.turned(self.weight))
 
     def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return f(W) as a matrix: every weight at all places where a window sees a pixel."""
@@ -176,71 +174,3 @@ class Conv2d(Weighted):
         _, height, width = self.output_shape(like.shape[1:])
         bias = 0 * self.weight[:, 0, 0, 0] if self.bias is None else self.bias
         return np.repeat(bias, height * width)
-
-
-def convolved(values: Array, weight: Array, windows: Windows, groups: int) -> Array:
-    """Return the convolution of a batch: a matrix a group times what the windows see.
-
-    weight is (outputs, inputs / groups, height, width).
-    """
-    size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
-    found = np.empty((len(values), len(weight), *size), values.dtype)
-    matrices, framed = _matrices(weight, groups), windows.pad(values)
-
-    def multiply(block: Block) -> None:
-        part, rows = block
-        seen = windows.unfold(framed[part], rows.start, (rows.stop - rows.start, size[1]))
-        np.matmul(matrices, _grouped(seen, groups), out=_grouped(found[part, :, rows], groups))
-
-    for _ in side_by_side(multiply, _blocks(len(values), matrices.shape[2], size)):
-        pass
-    return found
-
-
-def transposed(
-    relevance: Array, input_shape: Shape, weight: Array, windows: Windows, groups: int
-) -> Array:
-    """Return the transpose of `convolved`, for inputs of a shape (channels, height, width)."""
-    channels, image = image_shape("Conv2d", input_shape)
-    size = (relevance.shape[2], relevance.shape[3])
-    framed = windows.frame((len(relevance), channels), image, relevance.dtype)
-    matrices = _matrices(weight, groups)
-
-    def multiply(block: Block) -> Array:
-        part, rows = block
-        seen = matrices.transpose(0, 2, 1) @ _grouped(relevance[part, :, rows], groups)
-        return seen.reshape(-1, channels, *windows.kernel, rows.stop - rows.start, size[1])
-
-    parts = _blocks(len(relevance), matrices.shape[2], size)
-    for (part, rows), seen in zip(parts, side_by_side(multiply, parts), strict=True):
-        windows.fold(seen, rows.start, framed[part])
-    return np.ascontiguousarray(windows.crop(framed, image))
-
-
-def weight_gradient(
-    slope: Array, values: Array, shape: Shape, windows: Windows, groups: int
-) -> Array:
-    """Return the gradient of ``Σ slope ∘ convolved(values, W)`` with respect to W of that shape."""
-    size = (slope.shape[2], slope.shape[3])
-    total = _matrices(np.zeros(shape, slope.dtype), groups)
-    framed = windows.pad(values)
-    for part, rows in _blocks(len(slope), total.shape[2], size):
-        seen = windows.unfold(framed[part], rows.start, (rows.stop - rows.start, size[1]))
-        above = _grouped(slope[part, :, rows], groups)
-        total += (above @ _grouped(seen, groups).swapaxes(2, 3)).sum(axis=0)
-    return total.reshape(shape)
-
-
-def _matrices(weight: Array, groups: int) -> Array:
-    """Return one matrix a group, (groups, outputs, inputs · height · width)."""
-    return weight.reshape(groups, len(weight) // groups, -1)
-
-
-def _grouped(images: Array, groups: int) -> Array:
-    """Return a view of (batch, channels, ..., y, x) as one matrix a group, windows as columns."""
-    return images.reshape(len(images), groups, -1, images.shape[-2] * images.shape[-1])
-
-
-def _blocks(count: int, inputs: int, size: Pair) -> list[Block]:
-    """Return the samples and the rows of windows to lay out at a time; each sees so many inputs."""
-    return blocks(count, size, max(_FEWEST_WINDOWS, _MOST_SEEN // inputs))

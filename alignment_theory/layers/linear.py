@@ -7,9 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.arrays import Array, is_exact
-from alignment_theory.kernels.rows import combined
+from alignment_theory.kernels.rows import combine
 from alignment_theory.layers.base import Shape, Weights
 from alignment_theory.layers.weighted import Weighted
+from alignment_theory.threads import BLAS_STEP, shares, side_by_side, useful
+
+_ADDED_UP = 2**22
+"""Weights that one thread adds up at a time, of a matrix of which it reads some rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +64,20 @@ class Dense(Weighted):
 
     def forward(self, values: Array) -> Array:
         """Return ``W a + b``."""
-        output = values @ self.weight.T
+        output = self.apply(values)
         if self.bias is not None:
             output += self.bias
         return output
 
     def apply(self, values: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W) a``."""
-        product: Array = values @ self.modified(weights).T
+        weight = self.modified(weights)
+        product = np.empty((len(values), len(weight)), weight.dtype)
+
+        def multiply(part: slice) -> None:
+            np.matmul(values, weight[part].T, out=product[:, part])
+
+        side_by_side(multiply, shares(len(weight), _threads(weight, values), BLAS_STEP))
         return product
 
     def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
@@ -75,8 +85,13 @@ class Dense(Weighted):
         del like
         weight = self.modified(weights)
         if not is_exact(weight) and 2 * np.count_nonzero(relevance) < len(weight):
-            return np.asarray(combined(relevance, weight))
-        product: Array = relevance @ weight
+            return _combined(relevance, weight)
+        product = np.empty((len(relevance), weight.shape[1]), weight.dtype)
+
+        def multiply(part: slice) -> None:
+            np.matmul(relevance, weight[:, part], out=product[:, part])
+
+        side_by_side(multiply, shares(weight.shape[1], _threads(weight, relevance), BLAS_STEP))
         return product
 
     def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
@@ -88,3 +103,24 @@ class Dense(Weighted):
         """Return b, zeros where the layer has none."""
         del like
         return 0 * self.weight[:, 0] if self.bias is None else self.bias
+
+
+def _threads(weight: Array, batch: Array) -> int:
+    """Return how many threads the product of a matrix and a batch is worth sharing among."""
+    return useful(weight.size, weight.size * len(batch))
+
+
+def _combined(factors: Array, rows: Array) -> Array:
+    """Return ``factors @ rows`` without reading rows whose factor is 0.
+
+    The rows are always added up in the same parts, on however many threads.
+    """
+    parts = shares(len(rows), len(rows) * rows.shape[1] // _ADDED_UP + 1)
+    totals = np.zeros((len(parts), len(factors), rows.shape[1]), rows.dtype)
+
+    def add(k: int) -> None:
+        combine(factors[:, parts[k]], rows[parts[k]], totals[k])
+
+    side_by_side(add, range(len(parts)))
+    total: Array = totals.sum(axis=0)
+    return total

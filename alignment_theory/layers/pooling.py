@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from alignment_theory.arrays import EXACT, Array, readonly, require_flags
 from alignment_theory.kernels.pooling import largest
 from alignment_theory.layers.base import Linear, Selection, Shape, Weights
 from alignment_theory.layers.windows import Pair, Windows, image_shape, pair_of
+from alignment_theory.threads import shares, side_by_side, useful
 
 Seen = Sequence[tuple[range, int]]
 """For every window along one side of the image, the pixels it sees and the number it divides by."""
@@ -251,7 +253,16 @@ class MaxPool2d(Selection):
 
     def select(self, values: Array) -> Array:
         """Return where the largest value of every window is, as flat indices into the sample."""
-        _, *size = self.output_shape(values.shape[1:])
-        windows, last = self.windows, self.ties == "last"
-        before = windows.padding[0][0], windows.padding[1][0]
-        return largest(values, windows.kernel, windows.stride, before, tuple(size), last)
+        shape, windows = self.output_shape(values.shape[1:]), self.windows
+        before, last = (windows.padding[0][0], windows.padding[1][0]), self.ties == "last"
+        height, width = _image(values)
+        chosen = np.empty((len(values), *shape), np.intp)
+        images, found = values.reshape(-1, height, width), chosen.reshape(-1, *shape[1:])
+
+        def choose(part: slice) -> None:
+            largest(images[part], windows.kernel, windows.stride, before, last, found[part])
+
+        comparisons = chosen.size * prod(windows.kernel)  # each takes as long as some four numbers
+        side_by_side(choose, shares(len(images), useful(4 * comparisons)))
+        chosen += height * width * np.arange(shape[0])[:, np.newaxis, np.newaxis]
+        return chosen

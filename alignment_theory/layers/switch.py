@@ -6,6 +6,7 @@ import numpy as np
 
 from alignment_theory.arrays import Array, require_flags, require_numbers, scalar_like
 from alignment_theory.layers.base import Shape, Switch
+from alignment_theory.threads import by_parts
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,15 @@ class Relu(Switch):
 
     def forward(self, values: Array) -> Array:
         """Return ``max(z, 0)``."""
-        output: Array = np.maximum(values, scalar_like(0, values))
+        zero, output = scalar_like(0, values), np.empty(values.shape, values.dtype)
+        by_parts(lambda z, a: np.maximum(z, zero, out=a), values, output)
         return output
 
     def mask(self, preactivation: Array) -> Array:
         """Return ``z > 0``, or ``z >= 0`` where ties count as active."""
-        mask: Array = preactivation >= 0 if self.active_at_zero else preactivation > 0
+        compare = np.greater_equal if self.active_at_zero else np.greater
+        mask = np.empty(preactivation.shape, np.bool_)
+        by_parts(lambda z, m: compare(z, 0, out=m), preactivation, mask)
         return mask
 
 

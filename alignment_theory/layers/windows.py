@@ -7,17 +7,21 @@ columns outside the image are padding.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from alignment_theory.arrays import Array
+from alignment_theory.arrays import Array, readonly
+from alignment_theory.kernels.windows import add_up, lay_out
 from alignment_theory.layers.base import Shape
+from alignment_theory.threads import shares
 
 Pair = tuple[int, int]
 Slices = tuple[slice, slice]
-Block = tuple[slice, slice]
-"""Samples of a batch, and rows of windows."""
+
+_NARROW = 32
+"""Columns of windows below which slices are too short to be worth their overhead."""
 
 
 @dataclass(frozen=True)
@@ -127,22 +131,30 @@ class Windows:
                 )
                 yield i, j, (rows, columns)
 
-    def unfold(self, framed: Array, first: int, output: Pair) -> Array:
-        """Return what rows of windows see of padded images (..., height, width): (..., i, j, y, x).
+    def unfold(self, framed: Array, first: int, seen: Array) -> None:
+        """Set what rows of windows, from the row `first` on, see of padded images.
 
-        The rows are `output[0]` many, from the row `first` on.
+        The images are (images, height, width), and `seen` is (images, i, j, y, x), C-ordered.
         """
-        reached = framed[..., first * self.stride[0] :, :]
-        seen = np.empty((*framed.shape[:-2], *self.kernel, *output), dtype=framed.dtype)
-        for i, j, (rows, columns) in self.offsets(output):
-            seen[..., i, j, :, :] = reached[..., rows, columns]
-        return seen
+        above, size = first * self.stride[0], _image(seen)
+        if size[1] < _NARROW:
+            width = framed.shape[2]
+            places = _places(self, width, size)
+            lay_out(_flat(framed), places, above * width, _flat(seen))
+            return
+        for i, j, (rows, columns) in self.offsets(size):
+            seen[:, i, j] = framed[:, above:][:, rows, columns]
 
     def fold(self, seen: Array, first: int, framed: Array) -> None:
         """Do the transpose of `unfold`: add every entry to the padded images where it was seen."""
-        reached = framed[..., first * self.stride[0] :, :]
-        for i, j, (rows, columns) in self.offsets(_image(seen)):
-            reached[..., rows, columns] += seen[..., i, j, :, :]
+        above, size = first * self.stride[0], _image(seen)
+        if size[1] < _NARROW:
+            width = framed.shape[2]
+            places = _places(self, width, size)
+            add_up(_flat(seen), places, above * width, _flat(framed))
+            return
+        for i, j, (rows, columns) in self.offsets(size):
+            framed[:, above:][:, rows, columns] += seen[:, i, j]
 
     def inside(self, image: Pair, output: Pair) -> Array:
         """Return which windows lie in the image as a whole, (y, x)."""
@@ -167,19 +179,31 @@ class Windows:
                 yield i, j, windows, (y * image[1] + x)[inside]
 
 
-def blocks(count: int, size: Pair, windows: int) -> list[Block]:
-    """Return the samples and the rows of windows to lay out at a time, all of a batch once.
+def blocks(count: int, size: Pair, windows: int) -> tuple[list[slice], list[slice]]:
+    """Return how to cut a batch and the rows of windows, so that a part has as many as wanted.
 
-    About as many windows as wanted; several samples only where they fit as a whole.
+    About as many; several samples are taken at a time only where they fit as a whole.
     """
     most = min(size[0], max(1, windows // size[1]))
-    rows = -(-size[0] // -(-size[0] // most))  # as many as in the other blocks
-    step = max(1, windows // (rows * size[1])) if rows == size[0] else 1
-    return [
-        (slice(sample, sample + step), slice(row, min(row + rows, size[0])))
-        for sample in range(0, count, step)
-        for row in range(0, size[0], rows)
-    ]
+    bands = shares(size[0], -(-size[0] // most))
+    step = max(1, windows // (size[0] * size[1]))
+    return [slice(sample, sample + step) for sample in range(0, count, step)], bands
+
+
+@lru_cache(maxsize=256)
+def _places(windows: Windows, width: int, output: Pair) -> Array:
+    """Return what the first windows see, (i, j, y, x) in a row: flat indices of pixels.
+
+    `width` is that of the padded image.
+    """
+    i, j, y, x = np.indices((*windows.kernel, *output))
+    rows = y * windows.stride[0] + i * windows.dilation[0]
+    return readonly((rows * width + x * windows.stride[1] + j * windows.dilation[1]).ravel())
+
+
+def _flat(images: Array) -> Array:
+    """Return images with their pixels in a row; a view, they are C-ordered."""
+    return images.reshape(len(images), -1)
 
 
 def _image(values: Array) -> Pair:

@@ -3,36 +3,34 @@
 A tile of 4 x 4 outputs sees 6 x 6 inputs d. With the matrices A (4, 6), G (6, 3) and B (6, 6) it is
 ``A ((G w Gᵀ) ∘ (B d Bᵀ)) Aᵀ``, summed over the channels: 36 products a channel in place of 144.
 They are those of two polynomials given by their values at six points: 0, ±5/8, ±3/2 and infinity.
-The transpose of the convolution is the product of the transposed steps, with the same ``G w Gᵀ``.
 
 In exact arithmetic this *is* the convolution. In floats an output of C channels is off by at most
-``γ_{C+61} Σ |A| ((|G| |w| |Gᵀ|) ∘ (|B| |d| |Bᵀ|)) |Aᵀ|``: A and B are exact in binary and have no
-more than 5 entries a line, so that each of their two sums is 25 roundings deep, ``G w Gᵀ`` is 11,
-and the products and their sum are C. The direct sum is off by ``γ_{9C} Σ |w| |d|``; what γ
-multiplies is up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2).
-The transpose sums the outputs instead, and up to four tiles in each pixel: three roundings more.
+``γ_{C+27} Σ |A| ((|G| |w| |Gᵀ|) ∘ (|B| |d| |Bᵀ|)) |Aᵀ|``. Points come in pairs ±p, so that a line
+of B or A is an even part plus or minus an odd one, no more than 4 roundings deep, and their
+constants are exact in binary: A and B round 8 times each. ``G w Gᵀ`` rounds 11 times, and the
+products and their sum C times. The direct sum is off by ``γ_{9C} Σ |w| |d|``; what γ multiplies is
+up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2). The transpose is
+the convolution with the weights turned, of as many channels as the layer has outputs.
 
 Sources: Lavin, Gray (2016), arXiv:1509.09308, for the tiles; Barabasz et al. (2020),
 arXiv:1803.10986, for how points are chosen.
 """
 
 from fractions import Fraction
-from functools import lru_cache
-from math import isqrt, prod
-from typing import Any
+from itertools import product
+from math import prod
 
 import numpy as np
 
 from alignment_theory.arrays import EXACT, Array, readonly
-from alignment_theory.kernels.tiles import STEP, gathered, scatter
+from alignment_theory.kernels.tiles import MOST, STEP, entered, leave
 from alignment_theory.layers.base import Shape
-from alignment_theory.layers.windows import Block, Pair, Windows, blocks
-from alignment_theory.threads import side_by_side
+from alignment_theory.layers.windows import Pair, Windows, blocks
+from alignment_theory.threads import BLAS_STEP, shares, side_by_side, useful
 
 POINTS = (Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2))
-"""Where the polynomials are evaluated, besides infinity; small, apart, and exact in binary."""
+"""0, a, -a, b, -b: where polynomials are evaluated, besides infinity; small, apart, and exact."""
 
-_TILES = 128  # laid out at a time
 _LEAST_SIDE = 12
 _FEWEST_CHANNELS = 16
 
@@ -77,73 +75,61 @@ def amplification() -> float:
     return float((a @ (g.sum(axis=1) * b.sum(axis=1))).max() / 3) ** 2
 
 
-@lru_cache
-def _flat(dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
-    """Return A ⊗ A, G ⊗ G and B ⊗ B, which act on flattened tiles."""
-    a, g, b = (readonly(np.kron(matrix, matrix).astype(dtype)) for matrix in matrices())
-    return a, g, b
-
-
 def transformed(weight: Array) -> Array:
     """Return ``G w Gᵀ`` of weights (outputs, inputs, 3, 3), (36, outputs, inputs)."""
     wide = weight if weight.dtype == EXACT else weight.astype(np.float64)
-    found = _flat(wide.dtype)[1] @ wide.reshape(-1, 9).T
+    _, g, _ = matrices()
+    found = np.kron(g, g).astype(wide.dtype) @ wide.reshape(-1, 9).T
     return readonly(found.reshape(36, *weight.shape[:2]).astype(weight.dtype))
 
 
 def convolved(values: Array, products: Array, windows: Windows) -> Array:
     """Return the convolution of a batch with weights that are `transformed`."""
     size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
-    found = np.zeros((len(values), products.shape[1], *size), values.dtype)
-    a, _, b = _flat(values.dtype)
-    _cross(values, _corner(windows), b, products, a, (0, 0), found, size)
-    return found
+    return _convolved(values, products, (windows.padding[0][0], windows.padding[1][0]), size)
 
 
 def transposed(relevance: Array, input_shape: Shape, products: Array, windows: Windows) -> Array:
-    """Return the transpose of `convolved`, for inputs of a shape (channels, height, width)."""
-    size = relevance.shape[2], relevance.shape[3]
-    found = np.zeros((len(relevance), *input_shape), relevance.dtype)
-    a, _, b = _flat(relevance.dtype)
-    back = products.transpose(0, 2, 1)
-    _cross(relevance, (0, 0), a.T, back, b.T, _corner(windows), found, size)
-    return found
+    """Return the transpose of `convolved`, for inputs of a shape (channels, height, width).
 
-
-def _corner(windows: Windows) -> Pair:
-    """Return how far outside the image the first tile starts."""
-    return windows.padding[0][0], windows.padding[1][0]
-
-
-def _cross(
-    values: Array,
-    entry: Pair,
-    inner: Array,
-    products: Array,
-    outer: Array,
-    leave: Pair,
-    found: Array,
-    size: Pair,
-) -> None:
-    """Add to `found` what the products make of all tiles, `inner` and `outer` acting on each.
-
-    The tiles start at `entry` in the values and at `leave` in what is found; together they have
-    outputs of that size.
+    It is the convolution with the `turned` weights, whose windows start at the other corner.
     """
+    (top, _), (left, _) = windows.padding
+    return _convolved(relevance, products, (2 - top, 2 - left), (input_shape[1], input_shape[2]))
+
+
+def turned(weight: Array) -> Array:
+    """Return the weights of the transpose: rotated by half a turn, inputs and outputs exchanged."""
+    return weight[..., ::-1, ::-1].swapaxes(0, 1)
+
+
+def _convolved(values: Array, products: Array, corner: Pair, size: Pair) -> Array:
+    """Return outputs of that size; the first window starts `corner` outside the values."""
+    found = np.empty((len(values), products.shape[1], *size), values.dtype)
+    points = np.array([POINTS[1], POINTS[3]]).astype(values.dtype)
     rows, columns = (-(-outputs // STEP) for outputs in size)
-    side, made = isqrt(inner.shape[1]), isqrt(outer.shape[0])
+    strips = shares(columns, -(-columns // MOST))
+    samples, bands = blocks(len(values), (rows, strips[-1].stop - strips[-1].start), MOST)
 
-    def multiply(block: Block) -> Array:
-        part, band = block
-        count = band.stop - band.start
-        tiles = gathered(values[part], side, entry, band.start, count, columns)
-        entered = inner @ tiles.reshape(*tiles.shape[:2], side**2, -1)
-        samples, channels, points, places = entered.shape
-        stacked = entered.transpose(2, 1, 0, 3).reshape(points, channels, -1)
-        left = (products @ stacked).reshape(points, -1, samples, places)
-        spread = outer @ left.transpose(2, 1, 0, 3)
-        return spread.reshape(samples, -1, made, made, count, columns)
+    def cross(item: tuple[slice, slice, slice]) -> None:
+        part, band, strip = item
+        seen, above, wide = values[part], found[part], strip.stop - strip.start
+        top, left = STEP * band.start, STEP * strip.start
+        places = (band.stop - band.start) * wide
+        tiles = np.empty((36, seen.shape[1], len(seen), places), values.dtype)
 
-    parts = blocks(len(values), (rows, columns), _TILES)
-    for (part, band), tiles in zip(parts, side_by_side(multiply, parts), strict=True):
-        scatter(tiles, found[part], leave, band.start)
+        def enter(inputs: slice) -> None:
+            origin = (top - corner[0], left - corner[1])
+            entered(seen, points, origin, wide, (inputs.start, inputs.stop), tiles)
+
+        def multiply(outputs: slice) -> None:
+            made = products[:, outputs] @ tiles.reshape(*tiles.shape[:2], -1)
+            made = made.reshape(36, -1, *tiles.shape[2:])
+            leave(made, points, (top, left), wide, outputs.start, above)
+
+        threads = useful(tiles.size, tiles.size * products.shape[1])
+        side_by_side(enter, shares(seen.shape[1], threads))
+        side_by_side(multiply, shares(above.shape[1], threads, BLAS_STEP))
+
+    side_by_side(cross, list(product(samples, bands, strips)))
+    return found

@@ -19,7 +19,7 @@ from alignment_theory.layers import (
     Unflatten,
     Weighted,
 )
-from alignment_theory.layers.convolution import convolved, transposed, weight_gradient
+from alignment_theory.layers.direct import convolved, transposed, weight_gradient
 from alignment_theory.layers.pooling import AveragePooling
 from alignment_theory.network import Network
 

@@ -15,6 +15,7 @@ from alignment_theory.sources import (
     SPRINGENBERG_2015,
     ZEILER_2014,
 )
+from alignment_theory.threads import by_parts
 from alignment_theory.trace import Site
 
 
@@ -33,13 +34,14 @@ class _SignGate(SignalRule):
         assert site.mask is not None
         if isinstance(site.layer, Switch) and site.layer.leak:
             return self._pass_leaking(signal, site)
-        gates, passed = kernels.gate(
-            np.ascontiguousarray(signal).reshape(-1),
-            np.ascontiguousarray(site.mask).reshape(-1),
-            self.use_mask,
-            self.only_positive,
+        gates, passed = np.empty(signal.shape, np.bool_), np.empty(signal.shape, signal.dtype)
+        by_parts(
+            lambda *parts: kernels.gate(*parts, self.use_mask, self.only_positive),
+            *map(np.ascontiguousarray, (signal, site.mask)),
+            gates,
+            passed,
         )
-        return gates.reshape(signal.shape), passed.reshape(signal.shape)
+        return gates, passed
 
     def _pass_leaking(self, signal: Array, site: Site) -> tuple[Array, Array]:
         """Return the same where closed units have a slope too: it stands for the forward mask."""

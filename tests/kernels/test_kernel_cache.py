@@ -14,7 +14,7 @@ import pytest
 import alignment_theory
 from alignment_theory.kernels import kernel
 from alignment_theory.kernels.cache import user_cache
-from alignment_theory.kernels.gates import gate
+from alignment_theory.kernels.pooling import taken
 
 ROOT = Path(alignment_theory.__file__).parent
 VALUES = np.array([3.0, -1.0])
@@ -42,16 +42,16 @@ def imported(path, text):
 
 
 def works(function):
-    return function(VALUES, VALUES > 0, True, True)[1].tolist() == [3.0, 0.0]
+    return function(VALUES[np.newaxis], np.array([[1, 0]])).tolist() == [[-1.0, 3.0]]
 
 
 def test_kernels_are_kept_in_the_users_cache_folder(home):
     before = kept(ROOT)
-    fresh = kernel(gate.py_func)
+    fresh = kernel(taken.py_func)
     assert works(fresh)
     assert len(kept(home / "alignment_theory" / "kernels")) == 2
     assert kept(ROOT) == before
-    again = kernel(gate.py_func)
+    again = kernel(taken.py_func)
     assert works(again) and sum(again.compiled.stats.cache_hits.values()) == 1
 
 
@@ -61,25 +61,25 @@ def test_using_the_package_leaves_nothing_in_it(tmp_path):
         ROOT, tmp_path / "alignment_theory", ignore=shutil.ignore_patterns("__pycache__")
     )
     code = (
-        "import numpy as np; from alignment_theory.kernels.gates import gate; "
-        "print(gate(np.ones(1), np.ones(1, bool), True, True)[1], gate.__code__.co_filename)"
+        "import numpy as np; from alignment_theory.kernels.pooling import taken; "
+        "print(taken(np.ones((1, 1)), np.zeros((1, 1), int)), taken.__code__.co_filename)"
     )
     environment = dict(os.environ, PYTHONPATH=str(tmp_path), XDG_CACHE_HOME=str(tmp_path / "c"))
     environment.pop("NUMBA_CACHE_DIR", None)
     done = subprocess.run(
-        [sys.executable, "-c", code.replace("gate.__code__", "gate.py_func.__code__")],
+        [sys.executable, "-c", code.replace("taken.__code__", "taken.py_func.__code__")],
         env=environment,
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("[1.]") and str(tmp_path) in done.stdout
+    assert done.stdout.startswith("[[1.]]") and str(tmp_path) in done.stdout
     assert kept(tmp_path / "alignment_theory") == [] and len(kept(tmp_path / "c")) == 2
 
 
 def test_functions_of_the_user_keep_their_place(home, tmp_path):
-    assert works(kernel(gate.py_func))
+    assert works(kernel(taken.py_func))
     assert numba.config.CACHE_DIR == "" and "NUMBA_CACHE_DIR" not in os.environ
     text = "import numba\n@numba.njit(cache=True)\ndef double(x):\n    return 2 * x\n"
     module = imported(tmp_path / "users_module.py", text)
@@ -89,7 +89,7 @@ def test_functions_of_the_user_keep_their_place(home, tmp_path):
 
 def test_a_folder_that_the_user_chose_for_numba_is_taken(home, tmp_path, monkeypatch):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "chosen"))
-    assert works(kernel(gate.py_func))
+    assert works(kernel(taken.py_func))
     assert len(kept(tmp_path / "chosen")) == 2 and not home.exists()
     assert numba.config.CACHE_DIR == str(tmp_path / "chosen")
 
@@ -114,12 +114,12 @@ def test_where_no_folder_can_be_made_nothing_is_kept(place, home, tmp_path):
     blocked = tmp_path / place
     blocked.parent.mkdir(parents=True, exist_ok=True)
     blocked.write_text("a file, no folder")
-    assert works(kernel(gate.py_func))
+    assert works(kernel(taken.py_func))
     assert kept(ROOT) == before and kept(tmp_path) == []
 
 
 def test_a_cache_that_fails_while_in_use_is_done_without(home):
-    fresh = kernel(gate.py_func)
+    fresh = kernel(taken.py_func)
     assert fresh.compiled is not None
     shutil.rmtree(home)
     home.write_text("a file, no folder")
@@ -129,15 +129,15 @@ def test_a_cache_that_fails_while_in_use_is_done_without(home):
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 @pytest.mark.parametrize("content", [b"", b"\x80\x05damaged"])
 def test_a_damaged_cache_is_done_without(suffix, content, home):
-    assert works(kernel(gate.py_func))
+    assert works(kernel(taken.py_func))
     (file,) = home.rglob(f"*.{suffix}")
     file.write_bytes(content)
-    assert works(kernel(gate.py_func))
+    assert works(kernel(taken.py_func))
 
 
 def test_without_compilation_kernels_run_as_python(home, monkeypatch):
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    assert works(kernel(gate.py_func)) and kept(home) == []
+    assert works(kernel(taken.py_func)) and kept(home) == []
 
 
 def test_functions_without_a_file_are_compiled(home):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy.signal import correlate
 
 from alignment_theory import Conv2d
-from alignment_theory.layers import convolution
+from alignment_theory.layers import direct
 from alignment_theory.layers.base import Weights
-from alignment_theory.layers.convolution import weight_gradient
+from alignment_theory.layers.direct import weight_gradient
 
 
 def unrolled(layer, images, weight):
@@ -92,8 +92,8 @@ def test_nothing_depends_on_how_much_is_laid_out_at_a_time(case, fewest, most):
 
     at_once = found()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convolution, "_FEWEST_WINDOWS", fewest)
-        patch.setattr(convolution, "_MOST_SEEN", most)
+        patch.setattr(direct, "_FEWEST_WINDOWS", fewest)
+        patch.setattr(direct, "_MOST_SEEN", most)
         in_parts = found()
     for one, other in zip(at_once, in_parts, strict=True):
         assert one.shape == other.shape and (one == other).all()

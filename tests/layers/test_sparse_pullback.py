@@ -27,7 +27,7 @@ def test_the_pullback_is_the_transpose_however_much_is_blocked(dtype, live):
 
 def test_only_sparse_relevance_goes_row_by_row(monkeypatch):
     seen = []
-    monkeypatch.setattr(linear, "combined", lambda *given: seen.append(given) or given[0])
+    monkeypatch.setattr(linear, "combine", lambda *given: seen.append(given))
     layer = Dense(np.ones((8, 2)))
     for live, samples in ((3, 1), (4, 1), (2, 2), (1, 2)):
         relevance = np.zeros((samples, 8))
