@@ -97,7 +97,8 @@ def proportional_steps(
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
         for site, switch in _below_switches(trace.sites):
-            if site.input[0].size * site.output[0].size > most:
+            linear = site.sum if site.branches else site
+            if linear.input[0].size * linear.output[0].size > most:
                 continue
             pair = Network([site.layer, switch], site.input.shape[1:]).forward(site.input)
             seed = coefficients(pair.sites[-1].input)

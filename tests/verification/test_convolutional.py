@@ -16,8 +16,9 @@ from alignment_theory import (
     attribute,
 )
 from alignment_theory.explicit import combined_weight
-from alignment_theory.layers import Conv2d, Dense, Linear
-from alignment_theory.verification.bounds import norms
+from alignment_theory.layers import BatchNorm, Conv2d, Dense, Flatten, Linear, MaxPool2d
+from alignment_theory.verification.alignment_floors import proportional_steps
+from alignment_theory.verification.bounds import filtered_steps, nfr_sign, norms
 from alignment_theory.verification.checks import STANDARD
 from alignment_theory.verification.comparisons import judge_comparisons
 from alignment_theory.verification.contraction import contraction, zplus_operators
@@ -94,6 +95,27 @@ def test_passages_by_hand():
     assert total.filtered and lowest.filtered
     assert total.above.tolist() == [[1, 3]] and total.below.tolist() == [[[1, 3], [1, 3]]]
     assert lowest.above.tolist() == [[0, 3]] and lowest.below.tolist() == [[0, 3]]
+
+
+def places(steps):
+    """Return at which layers there are steps, or comparisons of <g, a> with 0."""
+    labels = [step.label.removesuffix(", <g, a>") for step in steps]
+    return {int(label.rsplit(" ", 1)[1]) for label in labels if label[-1].isdigit()}
+
+
+def test_steps_below_switches_pooled_normalised_and_inside_residuals():
+    weight, norm = -np.ones((2, 1, 1, 1)), BatchNorm([1.0, -2.0], np.zeros(2))
+    body = [Conv2d(np.ones((2, 2, 1, 1))), Relu(), Conv2d(np.ones((2, 2, 1, 1)))]
+    layers = [Conv2d(weight), norm, MaxPool2d(2), Relu(), Residual(body), Relu()]
+    net = Network([*layers, Flatten(), Dense(np.ones((1, 8)))], (1, 4, 4))
+    subjects = [Subject("all kinds", net, np.random.default_rng(7).uniform(size=(3, 1, 4, 4)))]
+    rules = [GuidedBackprop()]
+    first, second, total, inner = 0, 1, 4, 5
+    assert places(filtered_steps(subjects, rules)) == {second, total, inner}
+    assert places(nfr_sign(subjects, rules=rules)) == {first, second, total, inner}
+    assert places(proportional_steps(subjects)) == {total, inner}
+    assert places(proportional_steps(subjects, most=16 * 8)) == {total, inner}
+    assert places(proportional_steps(subjects, most=16 * 8 - 1)) == {inner}
 
 
 @pytest.mark.parametrize("check", SMALL, ids=name)
