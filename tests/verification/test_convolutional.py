@@ -24,7 +24,7 @@ from alignment_theory.verification.comparisons import judge_comparisons
 from alignment_theory.verification.contraction import contraction, zplus_operators
 from alignment_theory.verification.convolutional import convolutional_subjects, vgg16_subjects
 from alignment_theory.verification.experiments.convolutional import CHECKS, KINDS, VARIANTS
-from alignment_theory.verification.identities import zplus_family
+from alignment_theory.verification.identities import lrp0, zplus_family
 from alignment_theory.verification.passages import passages
 from alignment_theory.verification.subjects import Subject, with_nonnegative_upper_weights
 from alignment_theory.verification.verdict import Outcome
@@ -160,6 +160,24 @@ def test_operators_are_those_of_the_engine(signed):
         for sample in range(2):
             ours = np.linalg.multi_dot(zplus_operators(trace, sample))
             assert np.allclose(ours, product[sample], rtol=1e-11, atol=0)
+
+
+def test_operators_below_a_large_one_in_the_middle_are_left_out():
+    weights = [np.ones(shape) for shape in ((5, 3), (6, 5), (4, 6))]
+    trace = Network.mlp(weights).forward(np.ones((1, 3)))
+    assert len(zplus_operators(trace, 0, most=29)) == 1
+    assert len(zplus_operators(trace, 0, most=30)) == 3
+
+
+def test_lrp0_is_compared_at_every_layer():
+    (subject, *_) = convolutional_subjects(np.random.default_rng(8))
+    found = list(lrp0([subject], by_layer=True))
+    layers = range(len(subject.network.layers))
+    for words in ("LRP-0", "DeepLIFT"):
+        assert [one.label for one in found if words in one.label] == [
+            f"{subject.name}, layer {k}: {words}" for k in layers
+        ]
+    assert judge_comparisons("", "", found).outcome is Outcome.HOLDS
 
 
 def test_operators_below_a_large_one_are_left_out():
