@@ -17,7 +17,11 @@ from alignment_theory import (
 )
 from alignment_theory.explicit import combined_weight
 from alignment_theory.layers import BatchNorm, Conv2d, Dense, Flatten, Linear, MaxPool2d
-from alignment_theory.verification.alignment_floors import proportional_steps
+from alignment_theory.verification.alignment_floors import (
+    alignment_floor,
+    cascade,
+    proportional_steps,
+)
 from alignment_theory.verification.bounds import filtered_steps, nfr_sign, norms
 from alignment_theory.verification.checks import STANDARD
 from alignment_theory.verification.comparisons import judge_comparisons
@@ -97,10 +101,10 @@ def test_passages_by_hand():
     assert lowest.above.tolist() == [[0, 3]] and lowest.below.tolist() == [[0, 3]]
 
 
-def places(steps):
-    """Return at which layers there are steps, or comparisons of <g, a> with 0."""
-    labels = [step.label.removesuffix(", <g, a>") for step in steps]
-    return {int(label.rsplit(" ", 1)[1]) for label in labels if label[-1].isdigit()}
+def places(steps, end=""):
+    """Return below which layers there are steps, or comparisons whose labels end so."""
+    labels = [step.label for step in steps if step.label.endswith(end)]
+    return {int(label.removesuffix(end).rsplit(" ", 1)[1]) for label in labels}
 
 
 def test_steps_below_switches_pooled_normalised_and_inside_residuals():
@@ -112,10 +116,19 @@ def test_steps_below_switches_pooled_normalised_and_inside_residuals():
     rules = [GuidedBackprop()]
     first, second, total, inner = 0, 1, 4, 5
     assert places(filtered_steps(subjects, rules)) == {second, total, inner}
-    assert places(nfr_sign(subjects, rules=rules)) == {first, second, total, inner}
+    assert places(nfr_sign(subjects, rules=rules), ", <g, a>") == {first, second, total, inner}
     assert places(proportional_steps(subjects)) == {total, inner}
     assert places(proportional_steps(subjects, most=16 * 8)) == {total, inner}
     assert places(proportional_steps(subjects, most=16 * 8 - 1)) == {inner}
+
+
+def test_a_layer_that_stands_at_two_sizes_has_two_matrices():
+    conv = Conv2d([[[[1.0, -0.5], [0.25, 1.0]]]])
+    layers = [conv, Relu(), MaxPool2d(2), conv, Relu(), Flatten(), Dense(np.ones((2, 1)))]
+    images = np.random.default_rng(9).uniform(size=(40, 1, 5, 5))
+    subject = Subject("one convolution", Network(layers, (1, 5, 5)), images)
+    found = [*alignment_floor([subject]), *cascade([subject])]
+    assert judge_comparisons("", "", found).outcome is Outcome.HOLDS
 
 
 @pytest.mark.parametrize("check", SMALL, ids=name)
