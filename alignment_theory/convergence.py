@@ -60,8 +60,8 @@ class Convergence:
     def sample_medians(self) -> Array:
         """Return the median ``1 - |cos|`` of every sample (samples,), NaN where none is defined."""
         rows = np.moveaxis(self.divergence.values, 1, 0)
-        found = [np.median(row[~np.isnan(row)]) if (row == row).any() else np.nan for row in rows]
-        return np.array(found)
+        kept = (row[~np.isnan(row)] for row in rows)
+        return np.array([np.median(row) if row.size else np.nan for row in kept])
 
 
 def convergence(draws: ArrayLike) -> Convergence:
@@ -69,8 +69,8 @@ def convergence(draws: ArrayLike) -> Convergence:
 
     ``1 - |cos(u, v)| = ‖u/‖u‖ ∓ v/‖v‖‖² / 2`` with the sign that makes it least, in float64: it
     loses no digits where the vectors are parallel. The absolute error is at most about
-    ``e √(8 (1 - |cos|)) + e²`` with ``e = (channels + 8) 2**-53``, so that values down to some
-    1e-30 are resolved; what rounding did to the vectors before is not in it.
+    ``e √(8 (1 - |cos|)) + e²`` with ``e = (channels + 8) 2**-53``, so that values down to about
+    ``10 e²`` are resolved; what rounding did to the vectors before is not in it.
 
     Parameters
     ----------

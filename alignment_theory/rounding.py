@@ -44,6 +44,11 @@ def relevance_bounds(attribution: Attribution) -> tuple[Array, ...]:
 
     Both sides round, so each bound is twice the error of one side. Where a denominator's own
     rounding reaches half of it the bound is infinite: nothing can be said there.
+
+    Raises
+    ------
+    ValueError
+        Where a convolution is computed by another algorithm than direct sums.
     """
     if attribution.trace.dtype == EXACT:
         return tuple(np.zeros(values.shape) for values in attribution.batched)
@@ -53,7 +58,13 @@ def relevance_bounds(attribution: Attribution) -> tuple[Array, ...]:
 
 
 def contribution_bounds(attribution: Attribution) -> tuple[Array, ...]:
-    """Return, for every position, the magnitude Σ|contributions| that the relevance there sums."""
+    """Return, for every position, the magnitude Σ|contributions| that the relevance there sums.
+
+    Raises
+    ------
+    ValueError
+        Where a convolution is computed by another algorithm than direct sums.
+    """
     return tuple(_carry(attribution)[1])
 
 
@@ -62,6 +73,11 @@ def forward_bound(trace: Trace) -> Array:
 
     Errors are carried up: ``e_above = |W| e + γ (|W| |a| + |b|)`` through the recorded masks; both
     sides round, hence the factor 2.
+
+    Raises
+    ------
+    ValueError
+        Where a convolution is computed by another algorithm than direct sums.
     """
     _require_direct(trace)
     size = magnitude(trace.sites[0].input)
@@ -111,8 +127,14 @@ def ledger_bounds(attribution: Attribution) -> Array:
     """Return a bound on the rounding part of every residual of the ledger, (layers, batch).
 
     A residual compares what a layer was given with what it made of that: no rounding above counts.
+
+    Raises
+    ------
+    ValueError
+        Where a convolution is computed by another algorithm than direct sums.
     """
     ledger, trace = attribution.ledger, attribution.trace
+    _require_direct(trace)
     if trace.dtype == EXACT:
         return np.zeros(ledger.scale.shape)
     signal = attribution.method.form is Form.SIGNAL

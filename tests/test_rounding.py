@@ -12,6 +12,7 @@ from rule_table import assert_ledger_closes, assert_within, attribution_of
 from alignment_theory import (
     LRP0,
     AlphaBeta,
+    Conv2d,
     DeepTaylor,
     Dense,
     Epsilon,
@@ -151,3 +152,13 @@ def test_averages_are_bounded_too():
         bounds, sizes = relevance_bounds(result), [v.shape for v in result.batched]
         assert [bound.shape for bound in bounds] == sizes
         assert all(np.isfinite(bound).all() for bound in bounds)
+
+
+def test_bounds_are_refused_where_a_convolution_is_no_direct_sum():
+    net = Network([Conv2d(np.ones((2, 1, 3, 3)), algorithm="winograd")], (1, 4, 4))
+    result = attribute(net, np.ones((1, 4, 4)), rule=ZPlus(), seed=np.ones((2, 2, 2)))
+    for bounds in (relevance_bounds, contribution_bounds, ledger_bounds):
+        with pytest.raises(ValueError, match="layer 0 .*network.with_algorithm"):
+            bounds(result)
+    with pytest.raises(ValueError, match="layer 0 "):
+        forward_bound(result.trace)

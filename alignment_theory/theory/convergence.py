@@ -58,11 +58,14 @@ def convergence_law(singular_values: ArrayLike, size: int, *, rng: np.random.Gen
     Raises
     ------
     ValueError
-        For singular values that are negative or not finite, and a size that is no positive integer.
+        For singular values that are none, negative or not finite, a size that is no positive
+        integer, and an `rng` that is no numpy.random.Generator.
     """
     ratios = _ratios(singular_values)
     shape = (checked_size(size, "size"), *ratios.shape)
-    first, second = (_unit(ratios * checked_generator(rng).standard_normal(shape)) for _ in "12")
+    first, second = (
+        _unit(ratios * checked_generator(rng).standard_normal(shape)) for _ in range(2)
+    )
     sign = np.where((first * second).sum(axis=-1, keepdims=True) < 0, -1.0, 1.0)
     gap = first - sign * second
     return np.minimum((gap * gap).sum(axis=-1) / 2, 1)
@@ -73,6 +76,11 @@ def rank_one_median(singular_values: ArrayLike) -> Array:
 
     To leading order in ``σ_2/σ_1``, where the third singular value is negligible; else it is a
     lower bound to leading order. 0 for maps of rank one, NaN for 0.
+
+    Raises
+    ------
+    ValueError
+        For singular values that are none, negative or not finite.
     """
     ratios = _ratios(singular_values)
     second = ratios[..., 1] if ratios.shape[-1] > 1 else 0 * ratios[..., 0]
@@ -80,17 +88,24 @@ def rank_one_median(singular_values: ArrayLike) -> Array:
 
 
 def rank_one_rest(singular_values: ArrayLike) -> Array:
-    """Return ``Σ_{i>1} (σ_i/σ_1)²`` (...), what a map has beside its part of rank one."""
+    """Return ``Σ_{i>1} (σ_i/σ_1)²`` (...), what a map has beside its part of rank one; NaN for 0.
+
+    Raises
+    ------
+    ValueError
+        For singular values that are none, negative or not finite.
+    """
     return np.asarray((_ratios(singular_values)[..., 1:] ** 2).sum(axis=-1))
 
 
 def greatest_rest(distance: ArrayLike) -> Array:
     """Return ``sinh²(D/2)``, which `rank_one_rest` of a non-negative map does not exceed.
 
-    D is Hilbert's distance between any two of its columns at most, by Birkhoff's theorem
-    ``Δ_top ∏ tanh(Δ/4)`` (`bounds.contracted`). All columns then lie within an angle φ of one of
-    them, ``cos φ >= 1/cosh(D/2)`` (Pólya-Szegő), so the best map of rank one misses no more than
-    ``‖M‖² sin²φ`` and ``σ_1² >= ‖M‖² cos²φ``. Infinite for an infinite distance.
+    No two of the map's columns (those that are 0 left out) are further apart than D in Hilbert's
+    metric; for a product of positive matrices Birkhoff's theorem gives ``D = Δ_top ∏ tanh(Δ/4)``
+    (`bounds.contracted`). All columns then lie within an angle φ of one of them, ``cos φ >=
+    1/cosh(D/2)`` (Pólya-Szegő), so the best map of rank one misses no more than ``‖M‖² sin²φ`` and
+    ``σ_1² >= ‖M‖² cos²φ``. Infinite for an infinite distance.
 
     Raises
     ------

@@ -7,8 +7,9 @@ given everything above and Z, coefficients C (F × P) that see W through Z add u
 
     Wᵀ C = U (W U)ᵀ C + (I - U Uᵀ) Ξ,    rows of Ξ i.i.d. N(0, σ² Cᵀ C),
 
-which are laid over the image. So a whole forward and backward pass needs F · rank X + D · P normals
-a layer and no filter, and has the law of the network exactly, whatever the number of channels.
+which are laid over the image. With ``Cᵀ C = V S² Vᵀ``, ``Ξ`` is ``N S Vᵀ``, N standard normal, so a
+whole forward and backward pass needs F · rank X + D · min(F, P) normals a layer and no filter, and
+has the law of the network exactly, whatever the number of channels.
 """
 
 from collections.abc import Sequence
@@ -96,9 +97,9 @@ class _Layer:
 def pass_once(
     rng: np.random.Generator, layout: Layout, size: int, inputs: int, rule: str, q: float
 ) -> Array:
-    """Return cos²(g_l, a_l) at the input and above every ReLU but the last row, of one pass.
+    """Return cos²(g_l, a_l) of one pass at the input and above every ReLU, input first.
 
-    NaN where a vector is all 0. ``layout`` and ``size`` as of :data:`CONVOLUTION_DEPTH`.
+    NaN where a vector is all 0. The parameters are those of :data:`CONVOLUTION_DEPTH`.
     """
     values, layers, pools = rng.uniform(size=(inputs, size, size)), [], []
     for entry in layout:
@@ -188,7 +189,11 @@ def _square_of_cosine(g: Array, a: Array) -> float:
 
 
 def _operations(layout: Layout, size: int, inputs: int) -> float:
-    """Return about how many operations one pass takes: decompositions and products."""
+    """Return about how many operations one pass takes.
+
+    A singular value decomposition (m × n) counts 15 m n min(m, n), and the products of the backward
+    step three times 2 D F P.
+    """
     total, side, channels = 0.0, size, inputs
     for entry in layout:
         if isinstance(entry, str):
@@ -209,9 +214,11 @@ def _passes(layout: Layout, size: int, inputs: int, rule: str, q: float, count: 
 
 
 def _predict(rule: str, layout: Layout, size: int, inputs: int, q: float) -> Prediction:
-    if size < 2 ** layout.count(POOL):
+    poolings = layout.count(POOL)
+    if size < 2**poolings:
         raise ValueError(
-            f"convolution-depth: {layout.count(POOL)} poolings leave nothing of size = {size}"
+            f"convolution-depth: {poolings} poolings leave nothing of size = {size}; take "
+            f"a size of at least {2**poolings}, or fewer poolings"
         )
     one = _operations(layout, size, inputs)
     if FEWEST * one > OPERATIONS:
@@ -223,7 +230,10 @@ def _predict(rule: str, layout: Layout, size: int, inputs: int, q: float) -> Pre
     found = _passes(layout, size, inputs, rule, q if rule == "rectgrad" else 0.0, count)
     live = (~np.isnan(found)).sum(axis=0)
     if (live < 2).any():
-        raise ValueError("convolution-depth: no pass was live; take more channels")
+        raise ValueError(
+            f"convolution-depth: relevance arrives in {live.min()} of {count} passes at a level, "
+            "a mean needs 2; take more channels, or a smaller q under rectgrad"
+        )
     errors = np.nanstd(found, axis=0, ddof=1) / np.sqrt(live)
     share = live / len(found)
     terms: dict[str, Any] = {"standard error": errors, "live share": share, "passes": len(found)}

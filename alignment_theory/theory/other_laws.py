@@ -75,7 +75,6 @@ SPREAD_NOISE = Hypothesis(
     "the noise across Σx is spread out: ‖M‖_F/tr M is small, M = Σ - Σx xᵀΣ/xᵀΣx; where few "
     "directions hold it cos² stays random, and predict widens its remainder",
 )
-INDEPENDENT_FILTERS = Hypothesis("independent-filters", "the filters are independent")
 SHARED = Hypothesis("shared-filters", "one filter meets all patches")
 STRIDE_ONE = Hypothesis("stride-one", "the patches are all k×k patches of the image, each once")
 ONE_OR_ACTIVATION = Hypothesis(
@@ -204,7 +203,6 @@ CONVOLUTION = Theorem(
     "1] where C exceeds F; for a Gaussian blob of standard deviation size/6.",
     (
         GAUSSIAN_FILTERS,
-        INDEPENDENT_FILTERS,
         SHARED,
         STRIDE_ONE,
         BIAS_FREE,

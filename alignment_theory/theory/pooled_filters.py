@@ -110,6 +110,7 @@ def _predict(
     if k > size - POOL + 1:
         raise ValueError(
             f"pooled-convolution: no pool of {POOL} x {POOL} places fits k = {k} and size = {size}"
+            f"; k can be at most size - {POOL - 1}"
         )
     mean = 1.0 if relevance == "one" else 1 / np.sqrt(2 * np.pi)
     return Prediction(filters * sigma * mean * pooled_mean_image(blob(size), k, gate))
@@ -124,10 +125,10 @@ POOLED_CONVOLUTION = Theorem(
     "the chance that p beats the others where it ties with j: a picture of edges, and all that "
     "DeconvNet shows (gate 'winner', h = the positive part of the relevance). Guided Backprop "
     "adds the condition that the winner is active (rival 0), and with it the locally "
-    "contrast-normalised image. ⟨E R, x⟩ = F E[h] Σ E[max over a pool of z], above 0: the switches "
-    "are the gate. Where a ReLU comes before the pooling and no place is active, DeconvNet goes to "
-    "the first place and loses alignment (gate 'winner or first'). For pools of 2 x 2; predict "
-    "takes a Gaussian blob.",
+    "contrast-normalised image. Of winners ⟨E R, x⟩ = F E[h] Σ E[max over a pool of z], above 0: "
+    "the switches are the gate. Where a ReLU comes before the pooling and no place is active, "
+    "DeconvNet goes to the first place and loses alignment (gate 'winner or first'). For pools of "
+    "2 x 2; predict takes a Gaussian blob.",
     (GAUSSIAN_FILTERS, SHARED, BIAS_FREE, FREE_RELEVANCE, WINNER_ONLY, NO_EQUAL_PATCHES),
     Claim.MEAN,
     _formula,

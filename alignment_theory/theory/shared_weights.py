@@ -12,7 +12,7 @@ from alignment_theory.theory.conditions import (
 from alignment_theory.theory.theorem import Claim, Hypothesis, Theorem
 
 UNSPANNED = Hypothesis(
-    "unspanned", "the patches of a_{l-1} do not span all k²C inputs of a filter (rank X < k²C)"
+    "unspanned", "the patches of a_{l-1} do not span all D inputs of a filter (rank X < D)"
 )
 BEFOREHAND = Hypothesis("fixed-probes", "the images y_j see W_l only through z_l")
 
@@ -34,12 +34,13 @@ def _formula() -> sp.And:
 SHARED_WEIGHTS_LAW = Theorem(
     "shared-weights-law",
     "The exact law of one backward step through a convolution",
-    "One filter meets all P patches X of a_{l-1} (k²C × P), so z_l shows W_l on their whole span "
-    "and not along one vector: W_X = (Z_l - b) X⁺. With C the coefficients (filters × P) and Y_j "
+    "One filter meets all P patches X of a_{l-1} (D × P, D = k² · channels), so z_l shows W_l on "
+    "their whole span and not along one vector: W_X = (Z_l - b) X⁺, which is W_l P_X, P_X the "
+    "projection on the span. With C the coefficients (filters × P) and Y_j "
     "the patches of an image y_j, ⟨g_{l-1}, y_j⟩ given (z_l, c_l, a_{l-1}) is normal with mean "
     "⟨W_X, C Y_jᵀ⟩ and covariances σ²⟨C Y_iᵀ(I - P_X), C Y_jᵀ(I - P_X)⟩; the p-values are i.i.d. "
     "uniform jointly over layers and networks, at every finite size. One patch is `exact-law`. "
-    "Where the patches span all k²C inputs, as in the first layers of most networks, nothing is "
+    "Where the patches span all D inputs, as in the first layers of most networks, nothing is "
     "left to chance: z_l determines W_l, and g_{l-1} with it.",
     (GAUSSIAN_FILTERS, FRESH_LAYERS, THROUGH_Z, UNSPANNED, BEFOREHAND, SOME_COEFFICIENT),
     Claim.EXACT_LAW,

@@ -97,7 +97,8 @@ def proportional_steps(
     for subject in subjects:
         trace = subject.network.forward(subject.inputs)
         for site, switch in _below_switches(trace.sites):
-            if site.input[0].size * site.output[0].size > most:
+            linear = site.sum if site.branches else site
+            if linear.input[0].size * linear.output[0].size > most:
                 continue
             pair = Network([site.layer, switch], site.input.shape[1:]).forward(site.input)
             seed = coefficients(pair.sites[-1].input)
@@ -147,12 +148,16 @@ def cascade(
         yield _compare(step, right, lost, attained)
 
 
+_Key = tuple[int, tuple[int, ...]]
+"""The id of a layer and the shape of its inputs, which make its matrix."""
+
+
 class _Spectra:
     """The spectra of the active rows of every sample, worked out once a layer and set of rows."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, bytes], Spectrum] = {}
-        self._weights: dict[int, tuple[Linear, Array]] = {}
+        self._known: dict[tuple[_Key, bytes], Spectrum] = {}
+        self._weights: dict[_Key, tuple[Linear, Array]] = {}
 
     def of(self, step: Step) -> list[Spectrum | None]:
         """Return one spectrum a sample, None where no row is active."""
@@ -161,13 +166,13 @@ class _Spectra:
     def _one(self, step: Step, rows: Array) -> Spectrum | None:
         if not rows.any():
             return None
-        layer = id(step.layer)
-        if layer not in self._weights:  # kept with its layer, so that the id stays the layer's own
-            self._weights[layer] = step.layer, step.weight
-        if (layer, rows.tobytes()) not in self._known:
-            weight = self._weights[layer][1]
-            self._known[layer, rows.tobytes()] = Spectrum.of(weight[rows])
-        return self._known[layer, rows.tobytes()]
+        key = id(step.layer), step.like.shape[1:]
+        if key not in self._weights:  # kept with its layer, so that the id stays the layer's own
+            self._weights[key] = step.layer, step.weight
+        if (key, rows.tobytes()) not in self._known:
+            weight = self._weights[key][1]
+            self._known[key, rows.tobytes()] = Spectrum.of(weight[rows])
+        return self._known[key, rows.tobytes()]
 
 
 def _compare(step: Step, right: Array, lost: Array, attained: bool) -> Comparison:

@@ -8,8 +8,7 @@ import numpy as np
 from alignment_theory.arrays import Array
 from alignment_theory.attribution import Attribution, attribute
 from alignment_theory.layers import Linear
-from alignment_theory.magnitudes import pulled_back
-from alignment_theory.rounding import gamma
+from alignment_theory.magnitudes import OPERATIONS_PER_TERM, gamma, pulled_back
 from alignment_theory.rules import Deconvnet, Gradient, GuidedBackprop, Method, RectGrad
 from alignment_theory.verification.compared import Evidence
 from alignment_theory.verification.comparisons import Comparison
@@ -79,7 +78,7 @@ class Step:
     @property
     def unit(self) -> float:
         """``γ_n`` for sums over this layer's inputs and outputs."""
-        return gamma(self.a.shape[1] + self.c.shape[1] + 8, self.a.dtype)
+        return gamma(self.a.shape[1] + self.c.shape[1] + OPERATIONS_PER_TERM, self.a.dtype)
 
     @property
     def rounding(self) -> Array:
@@ -153,14 +152,11 @@ def nfr_sign(
     for label, attribution in least_explained(subjects, rules):
         rounding: dict[int, Array] = {}
         for passage in linear_passages(attribution):
-            above = None if passage.next is None else rounding.get(id(passage.next))
-            if not passage.filtered and (
-                above is None or not isinstance(passage.site.layer, Linear)
-            ):
+            above = 0.0 if passage.filtered else rounding.get(id(passage.next))
+            if above is None:
                 continue
             step = Step.at(label, passage)
-            total = step.rounding + (0 if passage.filtered or above is None else above)
-            rounding[id(passage.site)] = total
+            total = rounding[id(passage.site)] = step.rounding + above
             yield replace(step, bias=bias_share * step.bias).parallel()
             none = 0 * step.inner
             if passage.filtered:

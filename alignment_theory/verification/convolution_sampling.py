@@ -35,7 +35,7 @@ class EngineConvolutions(Sampler):
     law : WeightLaw
         Of filters as matrices, and of the dense layer.
     bias : float
-        Of every filter, in units of the deviation of its pre-activations.
+        Of every filter, in units of √D, D the number of its inputs.
     mirrored : bool
         Whether a convolution that could be is the transpose of the one before it.
     target : {"first", "largest"}

@@ -154,7 +154,8 @@ def convolutional_subjects(
         leaky ReLU are negative, so statements about either are not judged on them.
     nonnegative : bool
         Whether what enters a linear layer is to be >= 0 (with inputs in [0, 1] and ReLUs): then a
-        switch stands before every batch normalisation and pooling, and ends the sides of residuals.
+        switch stands before every batch normalisation and average pooling, and ends the sides of
+        residuals.
     """
     subjects = []
     for index, (name, layout) in enumerate(LAYOUTS):
@@ -173,20 +174,12 @@ def convolutional_subjects(
     return subjects
 
 
-def vgg16_subjects(
-    rng: np.random.Generator, *, images: int = 2, hidden: Sequence[int] = (512, 512)
-) -> list[Subject]:
-    """Return a random bias-free VGG16 for 32 x 32 images, with dense layers as in its use there.
+def vgg16_subjects(rng: np.random.Generator, *, images: int = 2) -> list[Subject]:
+    """Return a random bias-free VGG16 with random images of 32 x 32 in [0, 1].
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    images : int
-        How many random images in [0, 1] are explained.
-    hidden : sequence of int
-        Units of the hidden dense layers: 512 for images of this size, (4096, 4096) in the paper's
-        layout for images of 224 x 224.
+    Its hidden dense layers have 512 units, as usual for images of this size; the paper's have 4096,
+    for images of 224 x 224.
     """
-    network = vgg16((3, 32, 32), 10, rng, hidden=hidden, dtype=np.float64)
+    network = vgg16((3, 32, 32), 10, rng, hidden=(512, 512), dtype=np.float64)
     inputs = rng.uniform(0, 1, (images, 3, 32, 32))
     return [Subject("random VGG16", network, inputs)]

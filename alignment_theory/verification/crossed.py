@@ -40,7 +40,7 @@ def crossed_interval(values: ArrayLike, *, alpha: float) -> tuple[float, float]:
     cells = as_array(values, "values").astype(np.float64)
     if cells.ndim != 2 or min(cells.shape) < 2:
         raise ValueError(
-            f"crossed_interval: expected at least two rows and two columns, got {cells.shape}"
+            f"crossed_interval: expected at least two rows and two columns, got shape {cells.shape}"
         )
     rows, columns = cells.shape
     by_rows = columns * float(cells.mean(axis=1).var(ddof=1))

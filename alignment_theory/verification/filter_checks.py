@@ -193,7 +193,7 @@ def _dropped_hypotheses() -> Iterator[Variant]:
     ones, mean, mean_of_a = NOISE["active"], MEANS["active"], MEANS["cascade"]
     drops: tuple[tuple[str, str, Ladder, dict[str, Any]], ...] = (
         ("gaussian-filters", "entries ±1", ones, {"law": Rademacher()}),
-        ("independent-filters", "every filter twice", ones, {"repeats": 2}),
+        ("gaussian-filters", "every filter twice", ones, {"repeats": 2}),
         ("shared-filters", "a filter of its own for every patch", ones, {"shared": False}),
         ("stride-one", "stride 2", mean_of_a, {"stride": 2}),
         ("bias-free", "a bias of 1", mean, {"bias": 1.0}),

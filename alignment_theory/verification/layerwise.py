@@ -19,7 +19,13 @@ import numpy as np
 from alignment_theory.arrays import Array, divide
 from alignment_theory.attribution import attribute
 from alignment_theory.layers import Linear, Selection, Switch
-from alignment_theory.magnitudes import applied, dividing, gamma, parts_of
+from alignment_theory.magnitudes import (
+    OPERATIONS_PER_TERM,
+    applied,
+    dividing,
+    gamma,
+    parts_of,
+)
 from alignment_theory.rules import Gradient, Method
 from alignment_theory.rules.lrp import LinearRule
 from alignment_theory.trace import Site
@@ -72,7 +78,8 @@ def _pushed_by_parts(rule: LinearRule, site: Site, direction: Array) -> tuple[Ar
 
 def _unit(site: Site) -> float:
     """Return ``γ_n`` for sums over the layer's inputs and outputs."""
-    return gamma(site.input[0].size + site.output[0].size + 8, site.input.dtype)
+    terms = site.input[0].size + site.output[0].size + OPERATIONS_PER_TERM
+    return gamma(terms, site.input.dtype)
 
 
 def _dot(left: Array, right: Array) -> Array:

@@ -17,13 +17,16 @@ from alignment_theory.verification.samplers import Sampler
 
 ImageFor = Callable[[int, int, str, str], Array]
 
+LOW, HIGH = -2.0, 4.0
+"""Where draws are clipped: far enough from their means, 1 and 0, to move those by little."""
+
 
 @dataclass(frozen=True)
 class PooledFilters(Sampler):
     """F random filters on an image, no padding, 2 x 2 pooling.
 
     Draws are ``⟨R, m⟩/(F‖m‖²)`` and ``⟨R, u⟩/(F‖m‖)``, u the image's direction across m, clipped
-    to [-2, 4]; m is the predicted mean image.
+    to [LOW, HIGH]; m is the predicted mean image.
 
     Attributes
     ----------
@@ -68,7 +71,7 @@ class PooledFilters(Sampler):
         for _ in range(count):
             r = self._attribution(rng, image, k, filters) / filters
             rows.append([(r * m).sum() / norm**2, (r * direction).sum() / norm])
-        return np.clip(rows, -2, 4)
+        return np.clip(rows, LOW, HIGH)
 
     def _attribution(self, rng: np.random.Generator, image: Array, k: int, filters: int) -> Array:
         if not self.shared:

@@ -75,7 +75,10 @@ class ConvolutionPValues(Sampler):
     signs: tuple[int, ...] = (1,)
 
     def draw(self, rng: np.random.Generator, count: int, **parameters: Any) -> Array:
-        """Return p-values (count, 3) of images with given `channels`, `filters` and `size`."""
+        """Return p-values (count, layers) for images with given `channels`, `filters` and `size`.
+
+        Layers are the two convolutions and the dense layer, or the one that was asked for.
+        """
         sizes = (parameters["channels"], parameters["filters"], parameters["size"])
         values = np.array([self._trial(rng, *sizes) for _ in range(count)])
         if self.signs == (1,):

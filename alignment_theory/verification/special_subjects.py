@@ -98,7 +98,10 @@ def negative_subjects(rng: np.random.Generator) -> list[Subject]:
 
 
 def blended(subject: Subject, shares: Sequence[float] = (0.25, 0.5, 0.75)) -> Subject:
-    """Return the subject with mixtures of its inputs, two by two, beside them: 4 become 22."""
+    """Return the subject with mixtures of its inputs, two by two, beside them.
+
+    Each pair gives one mixture a share: by default 4 inputs become 22.
+    """
     inputs = list(subject.inputs)
     pairs = list(combinations(inputs, 2))
     for share in shares:

@@ -112,6 +112,7 @@ def test_birkhoffs_bound_on_what_is_not_rank_one():
         violated += rest > greatest_rest(diameter / 4)
     assert violated > 20  # a bound with a quarter of the distance is refuted
     assert greatest_rest(np.inf) == np.inf and greatest_rest(0) == 0
+    assert greatest_rest(2 * np.arcsinh(1)) == pytest.approx(1)
 
 
 BAD = [

@@ -49,6 +49,21 @@ def test_backward_keeps_the_part_along_the_activations():
         assert (g * image).sum() == pytest.approx((c * layer.z).sum(), rel=1e-10)
 
 
+def test_backward_has_the_mean_and_the_variance_of_the_theorem():
+    """⟨g, y⟩ ~ N(⟨W_X, C Yᵀ⟩, ‖C Yᵀ (I - U Uᵀ)‖²), to 5 standard errors of 4000 draws."""
+    layer = depth._forward(RNG, RNG.uniform(size=(3, 3, 3)), 6)
+    c, y = RNG.standard_normal((6, 3, 3)), RNG.standard_normal((3, 3, 3))
+    framed = np.pad(y, ((0, 0), (1, 1), (1, 1)))
+    cut = np.lib.stride_tricks.sliding_window_view(framed, (3, 3), axis=(1, 2))
+    rows = np.einsum("fpq,cpqab->fcab", c, cut).reshape(6, 27)
+    mean = (layer.shown * (rows @ layer.frame)).sum()
+    across = rows - rows @ layer.frame @ layer.frame.T
+    draws = np.array([(depth._backward(RNG, layer, c) * y).sum() for _ in range(4000)])
+    off = (draws - mean) / np.linalg.norm(across)
+    assert abs(off.sum()) < 5 * np.sqrt(len(off))
+    assert abs((off**2).sum() - len(off)) < 5 * np.sqrt(2 * len(off))
+
+
 def test_pooling_is_that_of_the_layer():
     values = RNG.integers(0, 3, size=(2, 5, 5)).astype(float)
     pool = MaxPool2d(2)
@@ -87,6 +102,10 @@ def test_top_level_is_one_over_the_dimension():
         ({"layout": "0"}, "1 to 20 numbers of channels"),
         ({"layout": "4,pool,4,pool,4,pool", "size": 7}, "3 poolings leave nothing of size = 7"),
         ({"layout": "4096", "size": 64}, "100 passes would take about .* take a smaller image"),
+        (
+            {"rule": "rectgrad", "q": 100},
+            "arrives in 0 of 1500 passes, a mean needs 2; .* smaller q",
+        ),
         ({"rule": "zplus"}, "one of gradient, deconvnet, guided, rectgrad"),
     ],
 )

@@ -16,14 +16,19 @@ from alignment_theory import (
     attribute,
 )
 from alignment_theory.explicit import combined_weight
-from alignment_theory.layers import Conv2d, Dense, Linear
-from alignment_theory.verification.bounds import norms
+from alignment_theory.layers import BatchNorm, Conv2d, Dense, Flatten, Linear, MaxPool2d
+from alignment_theory.verification.alignment_floors import (
+    alignment_floor,
+    cascade,
+    proportional_steps,
+)
+from alignment_theory.verification.bounds import filtered_steps, nfr_sign, norms
 from alignment_theory.verification.checks import STANDARD
 from alignment_theory.verification.comparisons import judge_comparisons
 from alignment_theory.verification.contraction import contraction, zplus_operators
 from alignment_theory.verification.convolutional import convolutional_subjects, vgg16_subjects
 from alignment_theory.verification.experiments.convolutional import CHECKS, KINDS, VARIANTS
-from alignment_theory.verification.identities import zplus_family
+from alignment_theory.verification.identities import lrp0, zplus_family
 from alignment_theory.verification.passages import passages
 from alignment_theory.verification.subjects import Subject, with_nonnegative_upper_weights
 from alignment_theory.verification.verdict import Outcome
@@ -96,6 +101,36 @@ def test_passages_by_hand():
     assert lowest.above.tolist() == [[0, 3]] and lowest.below.tolist() == [[0, 3]]
 
 
+def places(steps, end=""):
+    """Return below which layers there are steps, or comparisons whose labels end so."""
+    labels = [step.label for step in steps if step.label.endswith(end)]
+    return {int(label.removesuffix(end).rsplit(" ", 1)[1]) for label in labels}
+
+
+def test_steps_below_switches_pooled_normalised_and_inside_residuals():
+    weight, norm = -np.ones((2, 1, 1, 1)), BatchNorm([1.0, -2.0], np.zeros(2))
+    body = [Conv2d(np.ones((2, 2, 1, 1))), Relu(), Conv2d(np.ones((2, 2, 1, 1)))]
+    layers = [Conv2d(weight), norm, MaxPool2d(2), Relu(), Residual(body), Relu()]
+    net = Network([*layers, Flatten(), Dense(np.ones((1, 8)))], (1, 4, 4))
+    subjects = [Subject("all kinds", net, np.random.default_rng(7).uniform(size=(3, 1, 4, 4)))]
+    rules = [GuidedBackprop()]
+    first, second, total, inner = 0, 1, 4, 5
+    assert places(filtered_steps(subjects, rules)) == {second, total, inner}
+    assert places(nfr_sign(subjects, rules=rules), ", <g, a>") == {first, second, total, inner}
+    assert places(proportional_steps(subjects)) == {total, inner}
+    assert places(proportional_steps(subjects, most=16 * 8)) == {total, inner}
+    assert places(proportional_steps(subjects, most=16 * 8 - 1)) == {inner}
+
+
+def test_a_layer_that_stands_at_two_sizes_has_two_matrices():
+    conv = Conv2d([[[[1.0, -0.5], [0.25, 1.0]]]])
+    layers = [conv, Relu(), MaxPool2d(2), conv, Relu(), Flatten(), Dense(np.ones((2, 1)))]
+    images = np.random.default_rng(9).uniform(size=(40, 1, 5, 5))
+    subject = Subject("one convolution", Network(layers, (1, 5, 5)), images)
+    found = [*alignment_floor([subject]), *cascade([subject])]
+    assert judge_comparisons("", "", found).outcome is Outcome.HOLDS
+
+
 @pytest.mark.parametrize("check", SMALL, ids=name)
 def test_checks_hold_and_are_sharp(check):
     verdict = check.run(3, STANDARD)
@@ -138,6 +173,24 @@ def test_operators_are_those_of_the_engine(signed):
         for sample in range(2):
             ours = np.linalg.multi_dot(zplus_operators(trace, sample))
             assert np.allclose(ours, product[sample], rtol=1e-11, atol=0)
+
+
+def test_operators_below_a_large_one_in_the_middle_are_left_out():
+    weights = [np.ones(shape) for shape in ((5, 3), (6, 5), (4, 6))]
+    trace = Network.mlp(weights).forward(np.ones((1, 3)))
+    assert len(zplus_operators(trace, 0, most=29)) == 1
+    assert len(zplus_operators(trace, 0, most=30)) == 3
+
+
+def test_lrp0_is_compared_at_every_layer():
+    (subject, *_) = convolutional_subjects(np.random.default_rng(8))
+    found = list(lrp0([subject], by_layer=True))
+    layers = range(len(subject.network.layers))
+    for words in ("LRP-0", "DeepLIFT"):
+        assert [one.label for one in found if words in one.label] == [
+            f"{subject.name}, layer {k}: {words}" for k in layers
+        ]
+    assert judge_comparisons("", "", found).outcome is Outcome.HOLDS
 
 
 def test_operators_below_a_large_one_are_left_out():

@@ -30,13 +30,13 @@ def test_pushed_forward_is_the_transpose_of_the_matrix(rule):
             assert np.allclose(found[certain], expected[certain], rtol=1e-7, atol=1e-9)
 
 
-def test_errors_of_a_millionth_are_seen_along_a_direction(monkeypatch):
-    """An engine wrong by 1e-6 at every convolution is refuted; the right one is not."""
+def test_errors_close_to_rounding_are_seen_along_a_direction(monkeypatch):
+    """An engine wrong by 1e-11 at every convolution is refuted; the right one is not."""
     subjects = convolutional_subjects(np.random.default_rng(1))
     for evidence in (pieces, products):
         assert judge_comparisons("", "", evidence(subjects)).outcome is Outcome.HOLDS
     conv = type(subjects[0].network.layers[0])
     right = conv.pullback
-    monkeypatch.setattr(conv, "pullback", lambda *args: right(*args) * (1 + 1e-6))
+    monkeypatch.setattr(conv, "pullback", lambda *args: right(*args) * (1 + 1e-11))
     for evidence in (pieces, products):
         assert judge_comparisons("", "", evidence(subjects)).outcome is Outcome.FAILS

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from alignment_theory import Conv2d, Dense, Network
+from alignment_theory.ensembles import Gaussian
 from alignment_theory.verification.experiments.shared_weights import (
     CHECKS,
     DETERMINED,
@@ -79,6 +80,7 @@ def test_the_law_holds_and_what_is_left_out_is_missed():
     assert p_value() > 1e-6
     for changes in ({"projected": False}, {"centred": False}, {"degrees": 2}, {"sigma": 1.2}):
         assert p_value(**changes) < 1e-6
+    assert p_value(law=Gaussian(2.0), sigma=2.0) > 1e-6
 
 
 def test_checks_and_variants_are_picklable_and_named_apart():

@@ -113,7 +113,7 @@ def _variants() -> Iterator[Variant]:
     yield Variant(Operator.HYPOTHESIS, error, mirrored, "independent-layers")
     for hypothesis, error, changes in (
         ("gaussian-filters", "anisotropic filters", {"law": Anisotropic(0.05)}),
-        ("bias-free", "a bias of half a deviation", {"bias": 0.5}),
+        ("bias-free", "a bias of √D/2", {"bias": 0.5}),
         ("fixed-row", "the largest of ten logits", {"target": "largest"}),
         ("gaussian-row", "a row of ones", {"even_row": True}),
         ("uniform-image", "four lit pixels", {"lit": 4}),

@@ -19,12 +19,11 @@ from alignment_theory.theory.pooled_filters import (
 from alignment_theory.verification.checks import Check
 from alignment_theory.verification.filter_sampling import across
 from alignment_theory.verification.ladder import Column, Ladder, Rung
-from alignment_theory.verification.pooled_sampling import PooledFilters
+from alignment_theory.verification.pooled_sampling import HIGH, LOW, PooledFilters
 from alignment_theory.verification.variants import Operator, Variant
 
 SIZES = {"size": 12, "k": 3, "filters": 1000}
 PARTS = ("along E R", "across E R, along x")
-LOW, HIGH = -2.0, 4.0
 WORDS = {
     "winner": "DeconvNet, pooling below the ReLU",
     "active winner": "Guided Backprop",
