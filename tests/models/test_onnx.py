@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx_models import RNG, assert_alike, imported, model, normal
 
@@ -169,6 +169,13 @@ def test_the_side_of_a_sum_without_layers_is_the_shortcut(tmp_path):
 def test_a_fixed_batch_is_no_obstacle(tmp_path):
     found = model([("Relu", "x", "y", {})], (3,), {}, batch=1)
     assert imported(found, tmp_path).forward(np.ones((4, 3), np.float32)).output.shape == (4, 3)
+
+
+def test_constants_may_be_listed_before_the_input(tmp_path):
+    nodes = [("Flatten", "x", "h", {}), ("Reshape", "h s", "y", {})]
+    found = model(nodes, (2, 3), {"s": np.array([-1, 6], dtype=np.int64)}, batch=4)
+    found.graph.input.insert(0, helper.make_tensor_value_info("s", TensorProto.INT64, [2]))
+    assert_alike(found, imported(found, tmp_path), (2, 3), batch=4)
 
 
 def test_constants_may_be_nodes(tmp_path):
