@@ -172,10 +172,11 @@ def test_a_fixed_batch_is_no_obstacle(tmp_path):
 
 
 def test_constants_may_be_listed_before_the_input(tmp_path):
-    nodes = [("Flatten", "x", "h", {}), ("Reshape", "h s", "y", {})]
-    found = model(nodes, (2, 3), {"s": np.array([-1, 6], dtype=np.int64)}, batch=4)
-    found.graph.input.insert(0, helper.make_tensor_value_info("s", TensorProto.INT64, [2]))
-    assert_alike(found, imported(found, tmp_path), (2, 3), batch=4)
+    found = model(
+        [("Relu", "x", "h", {}), ("Add", "h b", "y", {})], (3,), {"b": np.array(0.5, np.float32)}
+    )
+    found.graph.input.insert(0, helper.make_tensor_value_info("b", TensorProto.FLOAT, []))
+    assert_alike(found, imported(found, tmp_path), (3,))
 
 
 def test_constants_may_be_nodes(tmp_path):
