@@ -86,7 +86,7 @@ def test_images_of_later_parts_of_a_batch_have_starts_of_their_own():
     parts = list(convergence_by_layer._measured(NETWORK, batch, Gradient(), [0], 2, 0))
     assert len(parts) == 2
     first, last = parts[0][0].divergence.values[:, 0], parts[1][0].divergence.values[:, 0]
-    assert (first != last).all()
+    assert (np.abs(first - last) > 1e-3).all()  # equal starts differ by rounding, some 1e-15
 
 
 def test_the_rank_is_the_middle_of_its_place():
