@@ -69,9 +69,8 @@ def _scaling(
     from alignment_theory.models.images import SUFFIXES
 
     if path.suffix.lower() in SUFFIXES:
-        return numbers_of("--mean", "0" if mean is None else mean), numbers_of(
-            "--std", "1" if std is None else std
-        )
+        centre = numbers_of("--mean", "0" if mean is None else mean)
+        return centre, numbers_of("--std", "1" if std is None else std)
     given = {"--mean": mean is not None, "--std": std is not None, "--resize": resize}
     wrong = [option for option, there in given.items() if there]
     if wrong:

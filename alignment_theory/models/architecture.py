@@ -27,6 +27,7 @@ from alignment_theory.layers.base import Shape
 from alignment_theory.models.layer_kinds import (
     BRANCHES,
     KINDS,
+    MAX_DIMENSIONS,
     RESIDUAL,
     Described,
     build_all,
@@ -39,7 +40,6 @@ FORMAT = "alignment_theory network"
 VERSION = 1
 MAX_TEXT = 2**16
 MAX_LAYERS = 1000
-MAX_DIMENSIONS = 8
 MAX_DEPTH = 4
 MAX_SAMPLE = 2**31
 _MEMBERS = ("format", "version", "input_shape", "layers")

@@ -1,6 +1,7 @@
 """The photographs of CIFAR-10, from the files of its binary version on disk."""
 
 import os
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST = "test_batch.bin"
 
 _CLASSES = 10
-_PIXELS = 3 * 32 * 32
+_PIXELS = prod(IMAGE_SHAPE)
+
 _MOST_TEXT = 4096
+"""Bytes of the file of names that are read; it has 61."""
 
 
 def cifar10(folder: str | os.PathLike[str], *, dtype: DTypeLike = np.float32) -> Dataset:

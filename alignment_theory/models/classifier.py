@@ -90,11 +90,14 @@ def digits_classifier(
     Raises
     ------
     ValueError
-        For a seed that is no non-negative integer, and an unknown architecture.
+        For a seed that is no non-negative integer, a bias that is neither True nor False, and an
+        unknown architecture.
     OSError
         Where the cache cannot be read or written.
     """
     require_seed(seed)
+    if not isinstance(bias, bool | np.bool_):
+        raise ValueError(f"digits_classifier: bias must be True or False, got {bias!r}")
     plan = _plan(architecture)
     initial, order = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     start = plan.start(initial, bias)

@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from alignment_theory.arrays import Array
-from alignment_theory.layers import BatchNorm, Dense, Layer, LeakyRelu, Weighted
+from alignment_theory.layers import BatchNorm, Layer, LeakyRelu, Weighted
 from alignment_theory.layers.pooling import AveragePooling
 from alignment_theory.rounding import gamma
 
@@ -18,9 +18,6 @@ def magnitude(layer: Layer, values: Array) -> Array:
     size = np.abs(values)
     if isinstance(layer, BatchNorm):
         return BatchNorm(np.abs(layer.weight), np.abs(layer.bias)).forward(size)
-    if isinstance(layer, Dense):
-        sums = size @ np.abs(layer.weight).T
-        return sums if layer.bias is None else sums + np.abs(layer.bias)
     if isinstance(layer, Weighted):
         bias = None if layer.bias is None else np.abs(layer.bias)
         return layer.with_parameters(np.abs(layer.weight), bias).forward(size)

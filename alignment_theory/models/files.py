@@ -42,14 +42,16 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        For another suffix, exact networks, layers that the format does not know, and where there
-        is a folder, a pipe or a device.
+        For another suffix, what is no Network, exact networks, layers that the format does not
+        know, and where there is a folder, a pipe or a device.
     OSError
         Where the folder is missing or cannot be written.
     """
     target = Path(path)
     try:
         _require_suffix(target, NETWORK_SUFFIXES)
+        if not isinstance(network, Network):
+            raise ValueError(f"expected a Network, got {network!r}")
         if is_exact(np.empty(0, network.dtype)):
             raise ValueError(
                 "exact networks cannot be saved, since files hold floats; convert it with "

@@ -109,7 +109,7 @@ class Graph:
         return self._between(self.input, self.output, makers, forks, set())
 
     def _joins(self, node: Node) -> bool:
-        return node.operator == "Add" and not any(name in self.constants for name in node.inputs)
+        return node.operator == ADD and not any(name in self.constants for name in node.inputs)
 
     def _source(self, node: Node) -> str:
         """Return the one input of a node that is no constant."""
@@ -149,9 +149,7 @@ class Graph:
                 left, right = (
                     self._between(forks[name], one, makers, forks, used) for one in node.inputs
                 )
-                if not left and not right:
-                    raise ValueError(f"{node} adds a tensor to itself")
-                steps.append(Joined(node, (left, right) if left else (right, left)))
+                steps.append(Joined(node, (left, right)))
                 name = forks[name]
             else:
                 steps.append(node)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignment_theory.arrays import Array, as_array, convert
+from alignment_theory.ensembles.base import checked_sizes
 from alignment_theory.layers.base import Shape
 from alignment_theory.models.files import write_atomically
 
@@ -24,8 +25,8 @@ def load_image(
     shape: Shape,
     *,
     resize: bool = False,
-    mean: Sequence[float] = (0.0,),
-    deviation: Sequence[float] = (1.0,),
+    mean: float | Sequence[float] = 0.0,
+    deviation: float | Sequence[float] = 1.0,
 ) -> Array:
     """Return a photograph as one float64 sample ``(a - mean) / deviation``, a in [0, 1].
 
@@ -38,7 +39,7 @@ def load_image(
         Of the sample, with 1 or 3 channels.
     resize : bool
         Whether an image of another size is scaled (bilinearly, to this height and width).
-    mean, deviation : sequences of float
+    mean, deviation : float or sequences of float
         One number, or one a channel.
 
     Raises
@@ -51,8 +52,10 @@ def load_image(
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    channels = channels_of(path, shape)
-    _, height, width = shape
+    path = Path(path)
+    sizes = checked_sizes(shape, "load_image: shape", "the sizes (channels, height, width)")
+    channels = channels_of(path, sizes)
+    _, height, width = sizes
     centre = by_channel("mean", mean, channels)
     scale = by_channel("deviation", deviation, channels, positive=True)
     try:
@@ -164,7 +167,7 @@ def channels_of(path: str | os.PathLike[str], shape: Shape) -> int:
 
 
 def by_channel(
-    name: str, values: Sequence[float], channels: int, *, positive: bool = False
+    name: str, values: float | Sequence[float], channels: int, *, positive: bool = False
 ) -> Array:
     """Return one finite number, or one a channel, as an array (1 or channels, 1, 1).
 
@@ -173,9 +176,13 @@ def by_channel(
     ValueError
         For other numbers, and where `positive` is set for one that is not; it begins with `name`.
     """
-    found = np.asarray(values, dtype=np.float64).ravel()
+    wanted = f"one finite number or {channels}" if channels > 1 else "one finite number"
+    try:
+        found = np.asarray(values, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: expected {wanted}, got {values!r}") from None
     if len(found) not in (1, channels) or not np.isfinite(found).all():
-        raise ValueError(f"{name}: expected one finite number or {channels}, got {tuple(values)}")
+        raise ValueError(f"{name}: expected {wanted}, got {values!r}")
     if positive and not (found > 0).all():
-        raise ValueError(f"{name}: expected positive numbers, got {tuple(values)}")
+        raise ValueError(f"{name}: expected positive numbers, got {values!r}")
     return found.reshape(-1, 1, 1)

@@ -20,6 +20,9 @@ from alignment_theory.layers import (
     Unflatten,
 )
 
+MAX_DIMENSIONS = 8
+"""Axes of a sample in a file at most: more than any layer needs."""
+
 Settings = Mapping[str, Any]
 Arrays = Mapping[str, Array]
 
@@ -60,10 +63,10 @@ _SLOPE = Setting(
     lambda value: isinstance(value, float) or is_count(value),
 )
 _SHAPE = Setting(
-    "a list of positive integers",
+    f"a list of 1 to {MAX_DIMENSIONS} positive integers",
     lambda value: (
         isinstance(value, list)
-        and 0 < len(value) <= 8
+        and 0 < len(value) <= MAX_DIMENSIONS
         and all(is_count(size) and size > 0 for size in value)
     ),
 )

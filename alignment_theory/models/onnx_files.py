@@ -58,9 +58,8 @@ def read_onnx(file: BinaryIO, size: int) -> Network:
 
 def _compare(network: Network, graph: Graph, data: bytes) -> None:
     """Raise ValueError where a network and the file that it comes from give other logits."""
-    model = _cut(data, graph.output)
-    (entry,) = (one for one in model.graph.input if one.name == graph.input)
-    shape = (entry.type.tensor_type.shape.dim[0].dim_value or 2, *network.input_shape)
+    model, kind = _cut(data, graph)
+    shape = (kind.shape.dim[0].dim_value or 2, *network.input_shape)
     expected = None
     if prod(shape) <= MOST_PRODUCTS:
         inputs = np.random.default_rng(0).standard_normal(shape).astype(network.dtype)
@@ -84,15 +83,17 @@ def _compare(network: Network, graph: Graph, data: bytes) -> None:
         )
 
 
-def _cut(data: bytes, output: str) -> Any:
-    """Return the model with this tensor as its output."""
+def _cut(data: bytes, graph: Graph) -> tuple[Any, Any]:
+    """Return the model with the graph's output as its own, and the type of its input."""
     import onnx
 
     model = onnx.load_model_from_string(data)
-    kind = model.graph.input[0].type.tensor_type.elem_type
+    # Constants may be listed among the inputs, and before them.
+    (kind,) = (one.type.tensor_type for one in model.graph.input if one.name == graph.input)
     del model.graph.output[:]
-    model.graph.output.append(onnx.helper.make_tensor_value_info(output, kind, None))
-    return model
+    output = onnx.helper.make_tensor_value_info(graph.output, kind.elem_type, None)
+    model.graph.output.append(output)
+    return model, kind
 
 
 def _run(model: Any, name: str, inputs: Array, *, small: bool) -> Array | None:

@@ -44,7 +44,7 @@ class Redraw:
     """How layers are re-drawn.
 
     A BatchNorm is a layer of its own with fixed statistics: over a layer that is re-drawn it no
-    longer normalises, which the table's `output_scale` shows.
+    longer normalises; `output_scale` in the table of `studies.randomisation` shows what that does.
 
     Raises
     ------
@@ -64,11 +64,11 @@ class Redraw:
     def layer(self, layer: Layer, rng: np.random.Generator) -> Layer:
         """Return one layer with new parameters in the element type of the old ones."""
         if isinstance(layer, BatchNorm):
-            order = rng.permutation(len(layer.weight))
             match self.norms:
                 case NewVectors.RESET:
                     return BatchNorm(np.ones_like(layer.weight), np.zeros_like(layer.bias))
                 case NewVectors.PERMUTED:
+                    order = rng.permutation(len(layer.weight))
                     return BatchNorm(layer.weight[order], layer.bias[order])
                 case NewVectors.KEPT:
                     return layer
@@ -96,7 +96,15 @@ class Redraw:
 
 
 def parameter_layers(network: Network) -> tuple[int, ...]:
-    """Return the numbers of the layers that have parameters, those inside residuals included."""
+    """Return the numbers of the layers that have parameters, those inside residuals included.
+
+    Raises
+    ------
+    ValueError
+        For what is no Network.
+    """
+    if not isinstance(network, Network):
+        raise ValueError(f"parameter_layers: expected a Network, got {network!r}")
     return tuple(k for k, layer in enumerate(network.all_layers) if _has_parameters(layer))
 
 
@@ -117,11 +125,13 @@ def redrawn(
     Raises
     ------
     ValueError
-        For numbers of layers that have no parameters, exact networks, and arguments of other types.
+        For numbers of layers that have no parameters, exact networks, a seed or a draw that is no
+        integer >= 0, and arguments of other types.
     """
     network = network_of_floats(network, "redrawn")
     key = whole_number(seed, "redrawn: seed", 0), whole_number(draw, "redrawn: draw", 0)
-    chosen = frozenset(listed(layers, "redrawn: layers", "numbers of layers"))
+    given = listed(layers, "redrawn: layers", "numbers of layers")
+    chosen = frozenset(whole_number(number, "redrawn: layers", 0) for number in given)
     how = Redraw() if how is None else how
     if not isinstance(how, Redraw):
         raise ValueError(f"redrawn: how: expected a Redraw, such as {Redraw()}, got {how!r}")

@@ -73,7 +73,11 @@ PARAMETERS = {
     "adaptive_max_pool2d": ("output_size", "return_indices"),
     ADD: (),
     "avg_pool2d": (
-        *("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"),
+        "kernel_size",
+        "stride",
+        "padding",
+        "ceil_mode",
+        "count_include_pad",
         "divisor_override",
     ),
     "batch_norm": ("running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),

@@ -180,11 +180,13 @@ def _input_shape(traced: Any, given: Shape | None) -> Shape:
             )
         return (int(sizes[0]),)
     sizes_given = tuple(given) if isinstance(given, tuple | list) else ()
-    if not sizes_given or not all(isinstance(s, int) and s > 0 for s in sizes_given):
+    if not sizes_given or not all(
+        isinstance(s, int | np.integer) and not isinstance(s, bool) and s > 0 for s in sizes_given
+    ):
         raise ValueError(
             f"input_shape must be positive sizes of one sample such as (3, 32, 32), got {given!r}"
         )
-    return sizes_given
+    return tuple(map(int, sizes_given))
 
 
 def _run(traced: Any, shape: Shape, samples: int) -> Run:

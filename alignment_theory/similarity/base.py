@@ -128,6 +128,8 @@ class Similarity:
 
     def __post_init__(self) -> None:
         """Check the parameters; members of an enumeration may be given as plain strings."""
+        if not isinstance(self.name, str):
+            raise ValueError(f"Similarity: name must be a string, got {self.name!r}")
         for field, kind in (
             ("comparison", Comparison),
             ("channels", Channels),
@@ -190,7 +192,7 @@ class Similarity:
         ------
         ValueError
             For batches that differ in shape, have other axes, are empty or not finite, and where
-        `fits` says no.
+            `fits` says no.
         """
         first, second = as_array(left, "left maps"), as_array(right, "right maps")
         if first.shape != second.shape or first.ndim not in (2, 3, 4) or first.size == 0:

@@ -52,10 +52,11 @@ def run(
 
     with one_blas_thread():
         subject = Subject.of(network, images, rule, target, start, seed, Redraw(), image_shape)
+    used = checked_presets(presets, subject.shape)
     inputs = subject.images.reshape(subject.original.shape)
     records = []
     for name, maps in _control_maps(inputs, np.random.SeedSequence(seed, spawn_key=(1,))):
-        for preset in checked_presets(presets, subject.shape):
+        for preset in used:
             found = preset(subject.original, maps)
             values = found.values[found.reasons == ""]
             low, high = np.nan, np.nan

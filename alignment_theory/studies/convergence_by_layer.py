@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from alignment_theory.alignment import Measured
 from alignment_theory.arrays import Array, as_array, whole_number
 from alignment_theory.attribution import attribute
 from alignment_theory.convergence import PERCENTILES, Convergence, convergence
@@ -233,7 +234,7 @@ def _measurement(parts: Sequence[Convergence]) -> dict[str, object]:
     divergence = [part.divergence for part in parts]
     values = np.concatenate([one.values for one in divergence], axis=1)
     reasons = np.concatenate([one.reasons for one in divergence], axis=1)
-    whole = Convergence(type(divergence[0])(values, reasons))
+    whole = Convergence(Measured(values, reasons))
     undefined = whole.undefined
     record: dict[str, object] = {
         "images": values.shape[1],

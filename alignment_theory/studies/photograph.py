@@ -128,23 +128,24 @@ def run(
     DataFrame
         One row a depth, method and picture that it is compared with: depth, filters, method,
         compared, then the medians cosine and correlation over the networks, each with `_low` and
-        `_high`, networks, and undefined (networks left out because a picture was all 0). The
-        intervals are exact at 95 % whatever the law of the draws (order statistics); with fewer
-        than 6 networks there is none, NaN. Rows of depth 0 need no network: what the photograph
-        and a flat picture reach.
+        `_high`, networks, and undefined: how many pairs have no correlation, since a picture has
+        one value a channel (pictures that are all 0 have no cosine either). The intervals are exact
+        at 95 % whatever the law of the draws (order statistics); with fewer than 6 networks there
+        is none, NaN. Rows of depth 0 need no network: what the photograph and a flat picture reach.
 
     Raises
     ------
     ValueError
         For an image of another number of dimensions or not finite, for depths, filters or networks
-        that are not positive whole numbers or not of one length, and a seed that is none >= 0.
+        that are not positive integers, other than one number of filters or one a depth, and a seed
+        that is no integer >= 0.
     """
     import pandas as pd
 
     x = as_array(image, "photograph: image")
     predicted = contrast_normalised(x)
     layouts = _layouts(depths, filters)
-    _require_whole("networks", [networks])
+    whole_number(networks, "photograph: networks", 1)
     whole_number(seed, "photograph: seed", 0)
     records = _without_network(x, predicted)
     with one_blas_thread():
@@ -241,12 +242,10 @@ def _layouts(depths: Sequence[int], filters: int | Sequence[int]) -> list[tuple[
             f"photograph: expected one number of filters, or one a depth, got {filters} for "
             f"depths {tuple(depths)}"
         )
-    _require_whole("depths", depths)
-    _require_whole("filters", widths)
-    return [(int(depth), int(width)) for depth, width in zip(depths, widths, strict=True)]
-
-
-def _require_whole(name: str, values: Sequence[int]) -> None:
-    for value in values:
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"photograph: {name} must be whole numbers from 1, got {value!r}")
+    return [
+        (
+            whole_number(depth, "photograph: depths", 1),
+            whole_number(width, "photograph: filters", 1),
+        )
+        for depth, width in zip(depths, widths, strict=True)
+    ]

@@ -74,7 +74,6 @@ class Subject:
         """Return attributions with these layers re-drawn, and the output's size beside the old."""
         network = redrawn(self.network, layers, seed=self.seed, draw=draw, how=self.how)
         trace = network.forward(self.images)
-
         relevance = attribute(trace, rule=self.rule, target=self.targets, seed=self.start).relevance
         scale = _size(trace.output) / self.scale if self.scale else np.nan
         return relevance.reshape(self.original.shape), scale

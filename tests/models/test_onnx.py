@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx_models import RNG, assert_alike, imported, model, normal
 
@@ -169,6 +169,14 @@ def test_the_side_of_a_sum_without_layers_is_the_shortcut(tmp_path):
 def test_a_fixed_batch_is_no_obstacle(tmp_path):
     found = model([("Relu", "x", "y", {})], (3,), {}, batch=1)
     assert imported(found, tmp_path).forward(np.ones((4, 3), np.float32)).output.shape == (4, 3)
+
+
+def test_constants_may_be_listed_before_the_input(tmp_path):
+    found = model(
+        [("Relu", "x", "h", {}), ("Add", "h b", "y", {})], (3,), {"b": np.array(0.5, np.float32)}
+    )
+    found.graph.input.insert(0, helper.make_tensor_value_info("b", TensorProto.FLOAT, []))
+    assert_alike(found, imported(found, tmp_path), (3,))
 
 
 def test_constants_may_be_nodes(tmp_path):

@@ -37,7 +37,7 @@ REFUSED = {
         [("Relu", "x", "a", {}), ("Add", "a a", "y", {})],
         (3,),
         {},
-        r"Add \(node 'Add_1'\) adds a tensor to itself",
+        r"Add \(node 'Add_1'\): adds a tensor to itself",
     ),
     "a tensor added to what it is": (
         [("Relu", "x", "a", {}), ("Identity", "a", "b", {}), ("Add", "a b", "y", {})],

@@ -97,9 +97,9 @@ def test_intervals_are_those_of_order_statistics():
 BAD = {
     "filters of another length": ({"depths": (1, 3), "filters": (4,)}, "one number of filters, or"),
     "no depths": ({"depths": ()}, "one number of filters, or one a depth"),
-    "depth 0": ({"depths": (0,), "filters": 4}, "depths must be whole numbers from 1, got 0"),
-    "no filters": ({"depths": (1,), "filters": 0}, "filters must be whole numbers from 1"),
-    "no networks": ({"networks": 0}, "networks must be whole numbers from 1, got 0"),
+    "depth 0": ({"depths": (0,), "filters": 4}, "depths: expected an integer of at least 1, got 0"),
+    "no filters": ({"depths": (1,), "filters": 0}, "filters: expected an integer of at"),
+    "no networks": ({"networks": 0}, "networks: expected an integer of at least 1, got 0"),
     "depths that are no list": (
         {"depths": 1},
         "depths: expected a list of whole numbers, .* got 1",
@@ -108,7 +108,7 @@ BAD = {
     "half a filter": ({"depths": (1,), "filters": 1.5}, "filters: expected a list of whole num"),
     "no seed": ({"seed": None}, "seed: expected an integer of at least 0, got None"),
     "half a seed": ({"seed": 1.5}, "seed: expected an integer of at least 0, got 1.5"),
-    "half a network": ({"networks": 1.5}, "networks must be whole numbers from 1, got 1.5"),
+    "half a network": ({"networks": 1.5}, "networks: expected an integer of at least 1"),
 }
 
 
