@@ -4,10 +4,15 @@ import warnings
 from functools import cache
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 from alignment_theory import from_torch as import_module
 
+MARKS = [
+    pytest.mark.peers,
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths"),
+]
 INSTALL = "python -m pip install -e '.[test,peers]'"
 
 
@@ -28,3 +33,13 @@ def from_torch(module, shape=None):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(was cut off|is in training mode)")
         return import_module(module, shape)
+
+
+def outputs(network, module, shape, samples=3):
+    """Return what a network and a module make of the same random samples."""
+    import torch
+
+    x = np.random.default_rng(9).standard_normal((samples, *shape)).astype(network.dtype)
+    x = torch.from_numpy(x)
+    with torch.no_grad():
+        return network.forward(x.numpy()).output, module(x.clone()).numpy()
