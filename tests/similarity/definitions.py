@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from alignment_theory.rounding import gamma
 from alignment_theory.similarity import (
     ADEBAYO_CODE,
     ADEBAYO_CODE_GREY,
@@ -27,6 +28,33 @@ def maps(seed, samples=3, channels=3, side=48):
     rng = np.random.default_rng(seed)
     common, one, other = rng.standard_normal((3, samples, channels, side, side)).cumsum(axis=-1)
     return common + one, common + other
+
+
+def rounding(similarity, *batches):
+    """Bound how far rounding takes two computations of a similarity from each other.
+
+    A cosine of n entries sums n products for itself and n squares for each norm. Pearson's entries
+    less their mean are wrong by 2 γ_n of the largest, which over their deviation is an error of the
+    direction. Ranks and their means do not round.
+
+    SSIM is (A1 A2)/(B1 B2), at most 1, with B1 = m² + m'² + c1 for means m, m' of windows and
+    B2 >= c2; c1 = (0.01 L)², c2 = (0.03 L)². It moves by no more than A1 and B1 do over B1, plus A2
+    and B2 over B2. Of maps in [-1, 1] means of windows, of entries and of products, are wrong by γ
+    of N operations, which are the scaling and at most a running sum along both sides. So A1 and B1
+    move by 4 γ (|m| + |m'|) together, which is at most 3 γ/√c1 of B1; A2 and B2 by 12 γ, and by
+    13 γ with the sample covariance.
+    """
+    entries, side = batches[0][0].size, batches[0].shape[-1]
+    if similarity.comparison == "ssim":
+        step = gamma(4 * side + (similarity.window or 11) ** 2 + 64, np.dtype(float))
+        c1, c2 = ((k * similarity.data_range) ** 2 for k in (0.01, 0.03))
+        return 2 * step * (3 / np.sqrt(c1) + 13 / c2)
+    spread = 0.0
+    if similarity.comparison == "pearson":
+        rows = [(maps.sum(axis=1) if maps.ndim == 4 else maps) for maps in batches]
+        rows = [maps.reshape(len(maps), -1) for maps in rows]
+        spread = max((np.abs(m).max(axis=1) / m.std(axis=1)).max() for m in rows)
+    return 2 * gamma(2 * entries + 16, np.dtype(float)) * (1 + 2 * spread)
 
 
 def ssim_by_definition(x, y, weights, data_range):
