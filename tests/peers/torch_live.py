@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alignment_theory import from_torch as import_module
+from alignment_theory.layers import Weighted
 
 MARKS = [
     pytest.mark.peers,
@@ -36,10 +37,22 @@ def from_torch(module, shape=None):
 
 
 def outputs(network, module, shape, samples=3):
-    """Return what a network and a module make of the same random samples."""
+    """Return a network's forward run, and what a module makes of the same random samples."""
     import torch
 
     x = np.random.default_rng(9).standard_normal((samples, *shape)).astype(network.dtype)
     x = torch.from_numpy(x)
     with torch.no_grad():
-        return network.forward(x.numpy()).output, module(x.clone()).numpy()
+        return network.forward(x.numpy()), module(x.clone()).numpy()
+
+
+def likely_rounding(network):
+    """Return what rounding in two versions of a deep network takes outputs apart, relatively.
+
+    What is certain about deep networks says nothing in float32. Errors of a sum of n terms of
+    random signs add up as the terms do, to √n u of its size (Higham, Mary 2019); over L layers, and
+    in two versions, to √(2 L n) u. Six deviations of a normal error: wrong for 2e-9 of all outputs.
+    """
+    layers = [layer for layer in network.all_layers if isinstance(layer, Weighted)]
+    terms = max(layer.weight[0].size for layer in layers)
+    return 6 * np.sqrt(2 * len(layers) * terms) * np.finfo(network.dtype).eps / 2
