@@ -25,10 +25,7 @@ from alignment_theory.rules import (
 )
 
 SIGNAL_RULES: tuple[Method, ...] = (Gradient(), Deconvnet(), GuidedBackprop(), RectGrad(80))
-ALL_RULES: tuple[Method, ...] = (
-    *SIGNAL_RULES,
-    InputTimesGradient(),
-    RectGrad.reference_code(90),
+_RELEVANCE_RULES: tuple[Method, ...] = (
     LRP0(),
     Epsilon(0.01),
     Gamma(),
@@ -38,6 +35,12 @@ ALL_RULES: tuple[Method, ...] = (
     WSquare(),
     Flat(),
     DeepTaylor(0.0, 1.0),
+)
+ALL_RULES: tuple[Method, ...] = (
+    *SIGNAL_RULES,
+    InputTimesGradient(),
+    RectGrad.reference_code(90),
+    *_RELEVANCE_RULES,
     DeepTaylor(),
     ExcitationBackprop(),
     EpsilonPlus(),
@@ -57,18 +60,6 @@ CONSERVING: tuple[Method, ...] = (
 )
 """Rules that keep ΣR on bias-free layers; DeepTaylor brings z^B."""
 
-LAYER_RULES: tuple[Method, ...] = (
-    *SIGNAL_RULES,
-    DeepLift(0.1),
-    LRP0(),
-    Epsilon(0.01),
-    Gamma(),
-    Gamma(generalised=True),
-    ZPlus(),
-    AlphaBeta(2.0, 1.0),
-    WSquare(),
-    Flat(),
-    DeepTaylor(0.0, 1.0),
-)
+LAYER_RULES: tuple[Method, ...] = (*SIGNAL_RULES, DeepLift(0.1), *_RELEVANCE_RULES)
 """What a layer can be crossed by: composites only say which layer gets which of these, and averages
 are of gradients. DeepTaylor brings z^B."""
