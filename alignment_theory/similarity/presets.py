@@ -22,13 +22,7 @@ It was made for images, which are positive: of a map and its negative it is some
 means and covariances change sign together and are multiplied.
 """
 
-SSIM_ABS = Similarity(
-    "ssim_abs",
-    Comparison.SSIM,
-    Channels.SUM_OF_MAGNITUDES,
-    scaling=Scaling.LARGEST,
-    data_range=1.0,
-)
+SSIM_ABS = replace(SSIM, name="ssim_abs", channels=Channels.SUM_OF_MAGNITUDES, data_range=1.0)
 """Wang's SSIM of magnitudes in [0, 1], with that range."""
 
 HOG_SPEARMAN = Similarity(
@@ -59,14 +53,7 @@ ADEBAYO_CODE_GREY = replace(
     ADEBAYO_CODE, name="adebayo_code_grey", scaling=Scaling.LARGEST, percentile=100.0
 )
 
-ADEBAYO_ISSUE2 = Similarity(
-    "adebayo_issue2",
-    Comparison.SSIM,
-    Channels.SUM,
-    scaling=Scaling.LARGEST,
-    data_range=2.0,
-    window=5,
-)
+ADEBAYO_ISSUE2 = replace(SSIM, name="adebayo_issue2", window=5)
 """SSIM as the first author describes it in issue 2 of that code: maps in [-1, 1], windows of 5.
 
 How maps get into [-1, 1] is not said there: we divide by the largest magnitude, as the code does

@@ -60,10 +60,6 @@ CONSERVING: tuple[Method, ...] = (
 )
 """Rules that keep ΣR on bias-free layers; DeepTaylor brings z^B."""
 
-LAYER_RULES: tuple[Method, ...] = (
-    *SIGNAL_RULES,
-    DeepLift(0.1),
-    *_RELEVANCE_RULES,
-)
+LAYER_RULES: tuple[Method, ...] = (*SIGNAL_RULES, DeepLift(0.1), *_RELEVANCE_RULES)
 """What a layer can be crossed by: composites only say which layer gets which of these, and averages
 are of gradients. DeepTaylor brings z^B."""

@@ -18,6 +18,7 @@ from alignment_theory import (
     dialect,
     fold_batch_norm,
 )
+from alignment_theory.rounding import ledger_bounds
 
 RELATIVE = 1e-10
 """Largest difference, relative to the sample's largest entry; 2.3e-13 is seen."""
@@ -112,7 +113,7 @@ def test_captum_multiplies_what_skips_a_residual_block_by_the_activation():
     key = "residual/captum/LRP Epsilon"
     mine = cases.attribution_of(key, dialect("captum", "Epsilon"))
     assert (errors(mine.relevance, RECORDS[key]) > 0.5).all()
-    assert (np.abs(mine.ledger.residual) <= 1e-12 * mine.ledger.scale).all()
+    assert (np.abs(mine.ledger.residual) <= ledger_bounds(mine)).all()
 
 
 def test_the_networks_have_what_the_cases_are_about():

@@ -26,6 +26,7 @@ from alignment_theory import (
     attribute,
     dialect,
 )
+from alignment_theory.magnitudes import gamma
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,8 @@ def test_excitation_backprop_does_not_leak_through_biases():
     net = Network.mlp(weights, [np.abs(rng.normal(size=len(w))) for w in weights])
     samples = rng.random((4, 5))
     ours = attribute(net, samples, rule=ExcitationBackprop())
-    assert ours.relevance.sum(axis=1) == pytest.approx(1)
+    # shares of positive terms, at most 8 to a sum, in three layers and at the input
+    assert ours.relevance.sum(axis=1) == pytest.approx(1, abs=gamma(64, samples.dtype))
     theirs = attribute(net, samples, rule=dialect("zennit", "ExcitationBackprop"), seed="unit")
     assert (theirs.relevance.sum(axis=1) < 0.9).all()
     assert (theirs.ledger.terms["bias"].sum(axis=0) > 0.1).all()

@@ -14,6 +14,7 @@ from alignment_theory import (
     attribute,
     dialect,
 )
+from alignment_theory.rounding import relevance_bounds
 
 RNG = np.random.default_rng(5)
 SIGNED = RNG.uniform(-1, 1, (3, 5))
@@ -47,10 +48,10 @@ RECTIFIED = {
 @pytest.mark.parametrize("key", RECTIFIED, ids=lambda key: "-".join(map(str, key)))
 def test_rectified_gradients_equal_the_formula_in_the_source(key):
     net = Network([Dense(LOWER), Relu(), Dense(UPPER)])
-    found = attribute(net, SIGNED, rule=dialect(*key), seed=SEEDS).relevance
+    run = attribute(net, SIGNED, rule=dialect(*key), seed=SEEDS)
     expected = rectified(SIGNED, SEEDS, RECTIFIED[key])
     wanted = expected * SIGNED if key[0] == "rectgrad" else expected
-    assert np.abs(found - wanted).max() <= 1e-12 * np.abs(wanted).max()
+    assert (np.abs(run.relevance - wanted) <= relevance_bounds(run)[0]).all()
     assert expected.any(axis=1).sum() >= 2  # no score of the first sample is positive
 
 
@@ -70,7 +71,8 @@ def test_proportional_redistribution_equals_the_formula_in_the_source():
     rule = dialect("rectgrad", "RectGradPRR")
     found = attribute(net, [[[1.0, 3.0]]], rule=rule, seed=[4.0]).relevance.ravel()
     expected = np.array([1, 3]) * (4 / (2 + 1e-10)) / 2 * np.array([1, 3])  # times the input
-    assert found == pytest.approx(expected, rel=1e-15)
+    # at most four products and quotients, on either side
+    assert found == pytest.approx(expected, rel=4 * float(np.finfo(np.float64).eps), abs=0)
     assert RectGrad.reference_code().pooling != dialect("rectgrad", "RectGradPRR").pooling
 
 
