@@ -3,6 +3,7 @@
 import os
 import threading
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from alignment_theory import (
     attribute,
     threads,
 )
+from alignment_theory.arrays import overflowed
+from alignment_theory.layers import linear
 from alignment_theory.threads import (
     available,
     by_parts,
@@ -167,6 +170,8 @@ def test_shares_cut_everything_once_into_equal_parts(count, parts):
     assert len(found) == max(1, min(count, parts))
     sizes = [part.stop - part.start for part in found]
     assert max(sizes) - min(sizes) <= 1
+    for one, other in pairwise(shares(200, parts, 64)):
+        assert one.stop == other.start and other.start % 64 == 0
 
 
 def test_little_work_is_not_shared(two):
@@ -177,11 +182,21 @@ def test_little_work_is_not_shared(two):
         assert len(sizes) == parts and sum(sizes) == size
 
 
+@pytest.mark.parametrize("place", [0, -1])
+def test_overflow_is_found_in_every_part(two, monkeypatch, place):
+    monkeypatch.setattr(threads, "_FEWEST_NUMBERS", 1)
+    values = np.full((3, 5), 1e200)  # the sum of squares overflows, and they do not
+    assert not overflowed(values)
+    values[place, place] = np.inf
+    assert overflowed(values)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("algorithm", ["direct", "winograd"])
 def test_attributions_have_the_same_bits_on_two_threads(monkeypatch, algorithm, dtype):
     """All layers, large and small, share their work."""
     monkeypatch.setattr(threads, "_FEWEST_NUMBERS", 1)
+    monkeypatch.setattr(linear, "_ADDED_UP", 5000)
     rng = np.random.default_rng(0)
 
     def convolution(inputs, outputs):

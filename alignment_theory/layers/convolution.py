@@ -117,10 +117,7 @@ class Conv2d(Weighted):
 
     def forward(self, values: Array) -> Array:
         """Return ``W a + b``."""
-        if self._by_winograd(values.shape[1:]):
-            output = winograd.convolved(values, self._transformed, self.windows)
-        else:
-            output = self.apply(values)
+        output = self._applied(values)
         if self.bias is not None:
             output += self.bias[:, np.newaxis, np.newaxis]
         return output
@@ -131,18 +128,19 @@ class Conv2d(Weighted):
 
     def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W)ᵀ r``."""
-        if weights is Weights.PLAIN and self._by_winograd(like.shape[1:]):
-            shape = like.shape[1:]
-            return winograd.transposed(relevance, shape, self._turned, self.windows)
+        if weights is Weights.PLAIN and self._transpose is not None:
+            return self._transpose._applied(relevance)
         weight = self.modified(weights)
         return direct.transposed(relevance, like.shape[1:], weight, self.windows, self.groups)
 
-    def _by_winograd(self, input_shape: Shape) -> bool:
-        """Tell whether Winograd's algorithm is wanted and suits samples of a shape."""
-        if self.algorithm == "direct":
-            return False
-        size = self.output_shape(input_shape)
-        return winograd.suits(self.weight, self.windows, self.groups, (size[1], size[2]))
+    def _applied(self, values: Array) -> Array:
+        """Return ``W a`` by the layer's algorithm where that suits samples of such a shape."""
+        size = self.output_shape(values.shape[1:])[1:]
+        if self.algorithm == "winograd" and winograd.suits(
+            self.weight, self.windows, self.groups, (size[0], size[1])
+        ):
+            return winograd.convolved(values, self._transformed, self.windows)
+        return self.apply(values)
 
     @cached_property
     def _transformed(self) -> Array:
@@ -150,9 +148,23 @@ class Conv2d(Weighted):
         return winograd.transformed(self.weight)
 
     @cached_property
-    def _turned(self) -> Array:
-        """Those of the transpose."""
-        return winograd.transformed(winograd.turned(self.weight))
+    def _transpose(self) -> Self | None:
+        """The transpose as a convolution, whose weights are rotated by half a turn.
+
+        None where it is none, and where weights are not to be kept twice.
+        """
+        padding = [
+            (size - 1 - before, size - 1 - after)
+            for size, (before, after) in zip(self.windows.kernel, self.windows.padding, strict=True)
+        ]
+        plain = self.groups == 1 and self.windows.stride == self.windows.dilation == (1, 1)
+        if self.algorithm == "direct" or not plain or min(map(min, padding)) < 0:
+            return None
+        return type(self)(
+            self.weight[..., ::-1, ::-1].swapaxes(0, 1),
+            padding=(padding[0], padding[1]),
+            algorithm=self.algorithm,
+        )
 
     def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return f(W) as a matrix: every weight at all places where a window sees a pixel."""

@@ -42,8 +42,8 @@ def convolved(values: Array, weight: Array, windows: Windows, groups: int) -> Ar
         def multiply(outputs: slice) -> None:
             np.matmul(matrices[:, outputs], columns, out=above[:, :, outputs])
 
+        side_by_side(lay_out, shares(len(seen), useful(seen.size)))
         threads = useful(seen.size, seen.size * matrices.shape[1])
-        side_by_side(lay_out, shares(len(seen), threads))
         side_by_side(multiply, shares(matrices.shape[1], threads, BLAS_STEP))
 
     samples, bands = _cut(len(values), matrices.shape[2], size)

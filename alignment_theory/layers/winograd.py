@@ -9,8 +9,7 @@ In exact arithmetic this *is* the convolution. In floats an output of C channels
 of B or A is an even part plus or minus an odd one, no more than 4 roundings deep, and their
 constants are exact in binary: A and B round 8 times each. ``G w Gᵀ`` rounds 11 times, and the
 products and their sum C times. The direct sum is off by ``γ_{9C} Σ |w| |d|``; what γ multiplies is
-up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2). The transpose is
-the convolution with the weights turned, of as many channels as the layer has outputs.
+up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2).
 
 Sources: Lavin, Gray (2016), arXiv:1509.09308, for the tiles; Barabasz et al. (2020),
 arXiv:1803.10986, for how points are chosen.
@@ -24,7 +23,6 @@ import numpy as np
 
 from alignment_theory.arrays import EXACT, Array, readonly
 from alignment_theory.kernels.tiles import MOST, STEP, entered, leave
-from alignment_theory.layers.base import Shape
 from alignment_theory.layers.windows import Pair, Windows, blocks
 from alignment_theory.threads import BLAS_STEP, shares, side_by_side, useful
 
@@ -86,25 +84,7 @@ def transformed(weight: Array) -> Array:
 def convolved(values: Array, products: Array, windows: Windows) -> Array:
     """Return the convolution of a batch with weights that are `transformed`."""
     size = windows.output_size("Conv2d", (values.shape[2], values.shape[3]))
-    return _convolved(values, products, (windows.padding[0][0], windows.padding[1][0]), size)
-
-
-def transposed(relevance: Array, input_shape: Shape, products: Array, windows: Windows) -> Array:
-    """Return the transpose of `convolved`, for inputs of a shape (channels, height, width).
-
-    It is the convolution with the `turned` weights, whose windows start at the other corner.
-    """
-    (top, _), (left, _) = windows.padding
-    return _convolved(relevance, products, (2 - top, 2 - left), (input_shape[1], input_shape[2]))
-
-
-def turned(weight: Array) -> Array:
-    """Return the weights of the transpose: rotated by half a turn, inputs and outputs exchanged."""
-    return weight[..., ::-1, ::-1].swapaxes(0, 1)
-
-
-def _convolved(values: Array, products: Array, corner: Pair, size: Pair) -> Array:
-    """Return outputs of that size; the first window starts `corner` outside the values."""
+    corner = windows.padding[0][0], windows.padding[1][0]
     found = np.empty((len(values), products.shape[1], *size), values.dtype)
     points = np.array([POINTS[1], POINTS[3]]).astype(values.dtype)
     rows, columns = (-(-outputs // STEP) for outputs in size)
@@ -127,8 +107,8 @@ def _convolved(values: Array, products: Array, corner: Pair, size: Pair) -> Arra
             made = made.reshape(36, -1, *tiles.shape[2:])
             leave(made, points, (top, left), wide, outputs.start, above)
 
+        side_by_side(enter, shares(seen.shape[1], useful(4 * tiles.size)))  # some 4 steps each
         threads = useful(tiles.size, tiles.size * products.shape[1])
-        side_by_side(enter, shares(seen.shape[1], threads))
         side_by_side(multiply, shares(above.shape[1], threads, BLAS_STEP))
 
     side_by_side(cross, list(product(samples, bands, strips)))

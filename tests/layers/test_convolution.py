@@ -75,6 +75,8 @@ def test_every_function_of_the_weights_is_the_unrolled_sum(case):
         below = layer.pullback(relevance, images, weights)
         assert below.shape == images.shape
         assert (relevance.reshape(2, -1) @ matrix == below.reshape(2, -1)).all()
+        by_other_weights = layer.with_algorithm("winograd").pullback(relevance, images, weights)
+        assert (by_other_weights == below).all()  # those of the transpose, where it is one
     bias = layer.bias_vector(images).reshape(relevance.shape[1:])
     assert (layer.forward(images) == layer.apply(images) + bias).all()
     assert layer.has_bias == bool((bias != 0).any())

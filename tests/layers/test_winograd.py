@@ -44,7 +44,6 @@ def never(monkeypatch):
         raise AssertionError("winograd was used")
 
     monkeypatch.setattr(winograd, "convolved", refuse)
-    monkeypatch.setattr(winograd, "transposed", refuse)
 
 
 def exact(values):
@@ -81,7 +80,7 @@ def test_the_stated_amplification_is_reached_and_smaller_than_with_whole_points(
 @st.composite
 def cases(draw):
     """A convolution that it can do, images and relevance, all small multiples of 1/2, exact."""
-    padding = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in range(2))
+    padding = tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(2))
     size = [draw(st.integers(max(1, 3 - sum(p)), 11)) for p in padding]
     outputs, channels, batch = (draw(st.integers(1, 2)) for _ in range(3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -105,13 +104,17 @@ def test_exact_fractions_are_those_of_the_direct_sum_and_of_its_transpose(case, 
 
 
 def both(layer, images, relevance):
-    """Return the convolution of images and the transpose of relevance."""
-    up = winograd.transformed(layer.weight)
-    down = winograd.transformed(winograd.turned(layer.weight))
-    return (
-        winograd.convolved(images, up, layer.windows),
-        winograd.transposed(relevance, images.shape[1:], down, layer.windows),
+    """Return the convolution of images and the transpose of relevance by the algorithm."""
+    back = layer.with_algorithm("winograd")._transpose
+    return tuple(
+        winograd.convolved(values, winograd.transformed(used.weight), used.windows)
+        for used, values in ((layer, images), (back, relevance))
     )
+
+
+def turned(weight):
+    """Return the weights of the transpose: rotated by half a turn, outputs and inputs exchanged."""
+    return np.rot90(weight, 2, axes=(2, 3)).swapaxes(0, 1)
 
 
 def magnitudes(weight, images):
@@ -158,7 +161,7 @@ def test_rounding_of_the_transpose_is_within_the_stated_bound(dtype):
     layer = Conv2d(exact(weight.astype(float)), padding=1)
     truth = layer.pullback(exact(relevance.astype(float)), exact(images))
     error = np.abs(exact(found.astype(float)) - truth).astype(float)
-    size = magnitudes(winograd.turned(weight), relevance.astype(float))
+    size = magnitudes(turned(weight), relevance.astype(float))
     assert (error <= gamma(5 + 27, np.dtype(dtype)) * size).all()
 
 
@@ -177,11 +180,11 @@ def test_nan_is_seen_by_every_window_that_sees_it():
 def test_images_wider_than_the_tiles_at_a_time_are_cut():
     rng = np.random.default_rng(0)
     layer = Conv2d(rng.integers(-2, 3, (16, 16, 3, 3)).astype(float), padding=1)
-    images = rng.integers(-2, 3, (1, 16, 12, 4 * MOST + 30)).astype(float)
+    images = rng.integers(-2, 3, (1, 16, 12, 4 * MOST + 34)).astype(float)
     fast, back = both(layer, images, images)
     direct = layer.apply(images), layer.pullback(images, images)
     for ours, theirs, weight in zip(
-        (fast, back), direct, (layer.weight, winograd.turned(layer.weight)), strict=True
+        (fast, back), direct, (layer.weight, turned(layer.weight)), strict=True
     ):
         bound = gamma(16 + 27, np.dtype(float)) * magnitudes(weight, images)
         assert (np.abs(ours - theirs) <= bound).all()  # the direct sum of whole numbers is exact
@@ -220,7 +223,7 @@ def test_only_what_gains_is_computed_so(never):
     for settings, shape in [
         ({"stride": 2}, (16, 24, 24)),
         ({"dilation": 2}, (16, 24, 24)),
-        ({"padding": 0}, (16, 13, 24)),  # 11 rows of outputs
+        ({"padding": 0}, (16, 11, 24)),  # 9 rows of outputs
     ]:
         layer = Conv2d(ROOMY, algorithm="winograd", **settings)
         images = np.ones((1, *shape))
