@@ -12,7 +12,9 @@ from alignment_theory.layers.base import Weights
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, object])
 @pytest.mark.parametrize("live", [0, 3, 4, 9])
-def test_the_pullback_is_the_transpose_however_much_is_blocked(dtype, live):
+@pytest.mark.parametrize("at_a_time", [20, 1000])
+def test_the_pullback_is_the_transpose_however_much_is_blocked(monkeypatch, dtype, live, at_a_time):
+    monkeypatch.setattr(linear, "_ADDED_UP", at_a_time)
     rng = np.random.default_rng(live)
     whole = np.vectorize(Fraction, otypes=[object])
     layer = Dense(rng.integers(-4, 5, (9, 6)) / 2).astype(dtype)
