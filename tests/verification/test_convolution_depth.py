@@ -104,7 +104,7 @@ def test_top_level_is_one_over_the_dimension():
         ({"layout": "4096", "size": 64}, "100 passes would take about .* take a smaller image"),
         (
             {"rule": "rectgrad", "q": 100},
-            "arrives in 0 of 1500 passes, a mean needs 2; .* smaller q",
+            "arrives in 0 of 1500 passes at a level, a mean needs 2; .* smaller q",
         ),
         ({"rule": "zplus"}, "one of gradient, deconvnet, guided, rectgrad"),
     ],
