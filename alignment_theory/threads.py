@@ -84,7 +84,11 @@ def side_by_side(function: Callable[[Item], object], items: Sequence[Item]) -> N
 def by_parts(function: Callable[..., object], *arrays: Array) -> None:
     """Call a function with flat parts of C-ordered arrays of one size, side by side."""
     flat = [array.reshape(-1) for array in arrays]
-    parts = shares(flat[0].size, useful(flat[0].size))
+    threads = useful(flat[0].size)
+    if threads == 1:
+        function(*flat)
+        return
+    parts = shares(flat[0].size, threads)
     side_by_side(lambda part: function(*(array[part] for array in flat)), parts)
 
 
@@ -96,7 +100,9 @@ def shares(count: int, parts: int, step: int = 1) -> list[slice]:
     which there are fewer, in another way.
     """
     steps = -(-count // step)
-    parts = max(1, min(steps, parts))
+    parts = min(steps, parts)
+    if parts <= 1:
+        return [slice(0, count)]
     ends = [steps * part // parts * step for part in range(parts)]
     return [slice(*pair) for pair in pairwise([*ends, count])]
 
