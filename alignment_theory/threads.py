@@ -15,6 +15,7 @@ from functools import cache
 from itertools import pairwise
 from threading import Lock
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from numpy.typing import NDArray
 
@@ -23,9 +24,6 @@ Item = TypeVar("Item")
 
 _FEWEST_NUMBERS, _FEWEST_PRODUCTS = 2**20, 2**23
 """What several threads work on at least: some 0.2 ms for one; less costs more than it gains."""
-
-BLAS_STEP = 64
-"""A multiple of how many rows or columns kernels of BLAS work on at a time."""
 
 _threads: ContextVar[int] = ContextVar("threads", default=0)
 """How many threads work may be shared among, 0 where that is for BLAS to say."""
@@ -92,24 +90,21 @@ def by_parts(function: Callable[..., object], *arrays: Array) -> None:
     side_by_side(lambda part: function(*(array[part] for array in flat)), parts)
 
 
-def shares(count: int, parts: int, step: int = 1) -> list[slice]:
-    """Return slices that cut so many things into at most so many parts, about equal.
-
-    They begin at multiples of a step. With `BLAS_STEP` a product of matrices has the same bits
-    whether or not it is cut: BLAS works on so many rows or columns at a time, and on the last, of
-    which there are fewer, in another way.
-    """
-    steps = -(-count // step)
-    parts = min(steps, parts)
+def shares(count: int, parts: int) -> list[slice]:
+    """Return slices that cut so many things into at most so many parts, about equal."""
+    parts = min(count, parts)
     if parts <= 1:
         return [slice(0, count)]
-    ends = [steps * part // parts * step for part in range(parts)]
-    return [slice(*pair) for pair in pairwise([*ends, count])]
+    ends = [count * part // parts for part in range(parts + 1)]
+    return [slice(*pair) for pair in pairwise(ends)]
 
 
 def available() -> int:
-    """Return how many threads work is shared among: as many as BLAS may use, 1 if not known."""
-    return _threads.get() or min((library.num_threads for library in _blas()), default=1)
+    """Return how many threads work is shared among: as many as BLAS may use, 1 if not known.
+
+    Also 1 while another thread of the user shares work: all of them are busy then.
+    """
+    return _threads.get() or (1 if _users else _blas_threads())
 
 
 def useful(numbers: int, products: int = 0) -> int:
@@ -149,31 +144,49 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has none of them
 
 
+def _blas_threads() -> int:
+    """Return how many threads BLAS may use, 1 where it is not known."""
+    return min((library.num_threads for library in _blas()), default=1)
+
+
 @cache
-def _controller() -> Any:
-    """Return the controller of the BLAS libraries; finding them takes longer than using it."""
+def _blas() -> list[Any]:
+    """Return the BLAS libraries; finding them takes longer than using them."""
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController().select(user_api="blas")
-
-
-def _blas() -> list[Any]:
-    """Return the BLAS libraries."""
-    found: list[Any] = _controller().lib_controllers
+    found: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
     return found
 
 
 _LOCK = Lock()
-_limits: list[Any] = []  # of the runs in progress; undone last first, whichever run ends first
+_users: WeakSet["_User"] = WeakSet()  # who is at work; one that was interrupted is soon gone
+_numbers: list[tuple[Any, int]] = []  # how many threads each library may use between the runs
+
+
+class _User:
+    """Somebody at work."""
 
 
 @contextmanager
 def _single() -> Iterator[None]:
-    """Let BLAS use one thread while any such context is open, whichever thread opened it."""
-    with _LOCK:
-        _limits.append(_controller().limit(limits=1))
+    """Let BLAS use one thread while any such context is open, whichever thread opened it.
+
+    The number is changed by the first run and the last only: it must not be while others are at
+    work. What an interrupted run has left undone the next one does.
+    """
+    user = _User()
     try:
+        with _LOCK:
+            if not _numbers:
+                _numbers.extend((library, library.num_threads) for library in _blas())
+            _users.add(user)
+            for library, _ in _numbers:
+                library.set_num_threads(1)
         yield
     finally:
         with _LOCK:
-            _limits.pop().restore_original_limits()
+            _users.discard(user)
+            if not _users:
+                for library, number in _numbers:
+                    library.set_num_threads(number)
+                _numbers.clear()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alignment_theory.arrays import Array, overflowed
-from alignment_theory.layers import Layer, Linear, Residual, Selection, Switch
+from alignment_theory.layers import Conv2d, Layer, Linear, Residual, Selection, Switch
 from alignment_theory.layers.residual import Sum
 
 if TYPE_CHECKING:
@@ -219,12 +219,13 @@ def run(layers: Sequence[Layer], values: Array, first: int) -> tuple[tuple[Site,
         else:
             output = layer.forward(values)
             mask = layer.mask(values) if isinstance(layer, Switch) else None
-        if isinstance(layer, Linear | Residual) and overflowed(
-            output
-        ):  # the others make none larger
+        # The other layers make no number larger.
+        if isinstance(layer, Linear | Residual) and overflowed(output):
+            fast = isinstance(layer, Conv2d) and layer.algorithm != "direct"
             raise ValueError(
                 f"layer {first} ({layer!r}) overflowed {values.dtype}: its output has "
                 "non-finite entries; scale the weights or the input"
+                + (", or compute with_algorithm('direct')" if fast else "")
             )
         sites.append(Site(first, layer, values, output, mask, selected, branches))
         first += len(sites[-1].with_inner)

@@ -2,7 +2,7 @@
 
 Every kernel is a self-contained Python function. It is compiled by Numba when it is first called,
 so importing the package costs nothing; the compiled code is kept in the user's cache folder.
-Kernels release the interpreter lock and are serial: parallelism comes from threads over the batch.
+Kernels release the interpreter lock and are serial: `alignment_theory.threads` shares work.
 ``fastmath`` is off, so that NaN and the order of sums are kept.
 """
 

@@ -32,10 +32,10 @@ class Conv2d(Weighted):
     algorithm : {"direct", "winograd"}
         How the layer itself is computed, forward and transposed. "winograd" is faster where it
         can be used (3 x 3, stride and dilation 1, no groups, images and channels not too few) and
-        rounds more, so that it may flip ReLUs whose z is nearly 0; see
+        rounds more, so that it may flip ReLUs whose z is nearly 0, and overflows earlier; see
         `alignment_theory.layers.winograd`. It holds the weights of the transpose too, and both four
-        times as large where they are transformed. What has other weights (:class:`Weights`) and `apply`,
-        by which rules divide, are always direct: what is exactly 0 there must stay 0.
+        times as large where they are transformed. What has other weights (:class:`Weights`) and
+        `apply`, by which rules divide, are always direct: what is exactly 0 there must stay 0.
 
     Raises
     ------

@@ -11,7 +11,7 @@ import numpy as np
 from alignment_theory.arrays import Array
 from alignment_theory.layers.base import Shape
 from alignment_theory.layers.windows import Pair, Windows, blocks, image_shape
-from alignment_theory.threads import BLAS_STEP, shares, side_by_side, useful
+from alignment_theory.threads import shares, side_by_side, useful
 
 _MOST_SEEN = 2**19
 """Numbers that are laid out at a time for the windows of a batch; more may not fit the cache."""
@@ -36,15 +36,15 @@ def convolved(values: Array, weight: Array, windows: Windows, groups: int) -> Ar
         seen = np.empty((len(entering), *places), values.dtype)
         columns = seen.reshape(*above.shape[:2], -1, above.shape[3])
 
-        def lay_out(images: slice) -> None:
+        def unfold(images: slice) -> None:
             windows.unfold(entering[images], rows.start, seen[images])
 
         def multiply(outputs: slice) -> None:
             np.matmul(matrices[:, outputs], columns, out=above[:, :, outputs])
 
-        side_by_side(lay_out, shares(len(seen), useful(seen.size)))
+        side_by_side(unfold, shares(len(seen), useful(seen.size)))
         threads = useful(seen.size, seen.size * matrices.shape[1])
-        side_by_side(multiply, shares(matrices.shape[1], threads, BLAS_STEP))
+        side_by_side(multiply, shares(matrices.shape[1], threads))
 
     samples, bands = _cut(len(values), matrices.shape[2], size)
     side_by_side(cross, list(product(samples, bands)))
@@ -61,7 +61,7 @@ def transposed(
     matrices = weight.reshape(groups, len(weight) // groups, *weight.shape[1:])
     samples, bands = _cut(len(relevance), prod(weight.shape[1:]), size)
 
-    def multiply(item: tuple[slice, slice]) -> None:
+    def cross(item: tuple[slice, slice]) -> None:
         part, inputs = item
         below = found[part, inputs]
         framed = windows.frame(below.shape[:2], image, below.dtype)
@@ -74,9 +74,8 @@ def transposed(
 
     count = len(relevance) * prod(size)
     parts = -(-useful(weight.size, weight.size * count) // len(samples))
-    divided = groups == 1 and count > 1  # of one window BLAS has its own way, in longer steps
-    inputs = shares(channels, parts if divided else 1, BLAS_STEP // 4)
-    side_by_side(multiply, list(product(samples, inputs)))
+    inputs = shares(channels, parts if groups == 1 else 1)
+    side_by_side(cross, list(product(samples, inputs)))
     return found
 
 

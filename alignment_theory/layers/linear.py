@@ -1,6 +1,7 @@
 """Fully connected layers."""
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from alignment_theory.arrays import Array, is_exact
 from alignment_theory.kernels.rows import combine
 from alignment_theory.layers.base import Shape, Weights
 from alignment_theory.layers.weighted import Weighted
-from alignment_theory.threads import BLAS_STEP, shares, side_by_side, useful
+from alignment_theory.threads import shares, side_by_side, useful
 
 _ADDED_UP = 2**22
 """Weights that one thread adds up at a time, of a matrix of which it reads some rows."""
@@ -72,13 +73,13 @@ class Dense(Weighted):
     def apply(self, values: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W) a``."""
         weight = self.modified(weights)
-        product = np.empty((len(values), len(weight)), weight.dtype)
+        found = np.empty((len(values), len(weight)), np.result_type(values, weight))
 
         def multiply(part: slice) -> None:
-            np.matmul(values, weight[part].T, out=product[:, part])
+            np.matmul(values, weight[part].T, out=found[:, part])
 
-        side_by_side(multiply, shares(len(weight), _threads(weight, values), BLAS_STEP))
-        return product
+        side_by_side(multiply, shares(len(weight), _sharing(weight, values)))
+        return found
 
     def pullback(self, relevance: Array, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return ``f(W)ᵀ r``; rules block most of r, and rows that meet 0 need not be read."""
@@ -86,13 +87,13 @@ class Dense(Weighted):
         weight = self.modified(weights)
         if not is_exact(weight) and 2 * np.count_nonzero(relevance) < len(weight):
             return _combined(relevance, weight)
-        product = np.empty((len(relevance), weight.shape[1]), weight.dtype)
+        found = np.empty((len(relevance), weight.shape[1]), np.result_type(relevance, weight))
 
         def multiply(part: slice) -> None:
-            np.matmul(relevance, weight[:, part], out=product[:, part])
+            np.matmul(relevance, weight[:, part], out=found[:, part])
 
-        side_by_side(multiply, shares(weight.shape[1], _threads(weight, relevance), BLAS_STEP))
-        return product
+        side_by_side(multiply, shares(weight.shape[1], _sharing(weight, relevance)))
+        return found
 
     def matrix(self, like: Array, weights: Weights = Weights.PLAIN) -> Array:
         """Return f(W)."""
@@ -105,7 +106,7 @@ class Dense(Weighted):
         return 0 * self.weight[:, 0] if self.bias is None else self.bias
 
 
-def _threads(weight: Array, batch: Array) -> int:
+def _sharing(weight: Array, batch: Array) -> int:
     """Return how many threads the product of a matrix and a batch is worth sharing among."""
     return useful(weight.size, weight.size * len(batch))
 
@@ -113,14 +114,17 @@ def _threads(weight: Array, batch: Array) -> int:
 def _combined(factors: Array, rows: Array) -> Array:
     """Return ``factors @ rows`` without reading rows whose factor is 0.
 
-    The rows are always added up in the same parts, on however many threads.
+    Several samples are shared among threads; for a single one, parts of the rows are.
     """
-    parts = shares(len(rows), len(rows) * rows.shape[1] // _ADDED_UP + 1)
+    several = len(factors) > 1
+    samples = shares(len(factors), _sharing(rows, factors))
+    parts = shares(len(rows), 1 if several else rows.size // _ADDED_UP + 1)
     totals = np.zeros((len(parts), len(factors), rows.shape[1]), rows.dtype)
 
-    def add(k: int) -> None:
-        combine(factors[:, parts[k]], rows[parts[k]], totals[k])
+    def add(item: tuple[int, slice]) -> None:
+        k, part = item
+        combine(factors[part, parts[k]], rows[parts[k]], totals[k, part])
 
-    side_by_side(add, range(len(parts)))
+    side_by_side(add, list(product(range(len(parts)), samples)))
     total: Array = totals.sum(axis=0)
     return total

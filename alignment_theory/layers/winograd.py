@@ -9,7 +9,8 @@ In exact arithmetic this *is* the convolution. In floats an output of C channels
 of B or A is an even part plus or minus an odd one, no more than 4 roundings deep, and their
 constants are exact in binary: A and B round 8 times each. ``G w Gᵀ`` rounds 11 times, and the
 products and their sum C times. The direct sum is off by ``γ_{9C} Σ |w| |d|``; what γ multiplies is
-up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2).
+up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2). The numbers on the
+way are larger too, so that it overflows where sums come within some 10³ of the largest float.
 
 Sources: Lavin, Gray (2016), arXiv:1509.09308, for the tiles; Barabasz et al. (2020),
 arXiv:1803.10986, for how points are chosen.
@@ -24,7 +25,7 @@ import numpy as np
 from alignment_theory.arrays import EXACT, Array, readonly
 from alignment_theory.kernels.tiles import MOST, STEP, entered, leave
 from alignment_theory.layers.windows import Pair, Windows, blocks
-from alignment_theory.threads import BLAS_STEP, shares, side_by_side, useful
+from alignment_theory.threads import shares, side_by_side, useful
 
 POINTS = (Fraction(0), Fraction(5, 8), Fraction(-5, 8), Fraction(3, 2), Fraction(-3, 2))
 """0, a, -a, b, -b: where polynomials are evaluated, besides infinity; small, apart, and exact."""
@@ -109,7 +110,7 @@ def convolved(values: Array, products: Array, windows: Windows) -> Array:
 
         side_by_side(enter, shares(seen.shape[1], useful(4 * tiles.size)))  # some 4 steps each
         threads = useful(tiles.size, tiles.size * products.shape[1])
-        side_by_side(multiply, shares(above.shape[1], threads, BLAS_STEP))
+        side_by_side(multiply, shares(above.shape[1], threads))
 
     side_by_side(cross, list(product(samples, bands, strips)))
     return found

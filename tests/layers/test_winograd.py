@@ -19,6 +19,7 @@ from alignment_theory import (
     Relu,
     ZPlus,
     attribute,
+    threads,
 )
 from alignment_theory.kernels.tiles import MOST
 from alignment_theory.layers import Residual, winograd
@@ -151,6 +152,20 @@ def test_rounding_is_within_the_stated_bound_and_a_wrong_point_is_not(dtype):
         assert (error() > bound).any()
 
 
+@pytest.mark.parametrize("number", [2, 3])
+def test_several_threads_are_within_the_bound(monkeypatch, number):
+    monkeypatch.setattr(threads, "_blas_threads", lambda: number)
+    monkeypatch.setattr(threads, "_FEWEST_NUMBERS", 1)
+    rng = np.random.default_rng(2)
+    weight = rng.integers(-2, 3, (65, 7, 3, 3)).astype(float)
+    for shape in ((1, 7, 5, 6), (3, 7, 40, 80)):
+        images = rng.integers(-2, 3, shape).astype(float)
+        layer = Conv2d(weight, padding=1)
+        found = winograd.convolved(images, winograd.transformed(weight), layer.windows)
+        bound = gamma(7 + 27, np.dtype(float)) * magnitudes(weight, images)
+        assert (np.abs(found - layer.apply(images)) <= bound).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rounding_of_the_transpose_is_within_the_stated_bound(dtype):
     rng = np.random.default_rng(1)
@@ -192,7 +207,7 @@ def test_images_wider_than_the_tiles_at_a_time_are_cut():
 
 def test_overflow_is_refused():
     net = Network([Conv2d(1e30 * ROOMY.astype(np.float32), padding=1)], (16, 12, 12))
-    with pytest.raises(ValueError, match="layer 0 .*winograd.* overflowed float32"):
+    with pytest.raises(ValueError, match="layer 0 .*winograd.* overflowed float32.*with_algorithm"):
         net.with_algorithm("winograd").forward(np.full((16, 12, 12), 1e30, np.float32))
 
 
