@@ -10,7 +10,8 @@ of B or A is an even part plus or minus an odd one, no more than 4 roundings dee
 constants are exact in binary: A and B round 8 times each. ``G w Gᵀ`` rounds 11 times, and the
 products and their sum C times. The direct sum is off by ``γ_{9C} Σ |w| |d|``; what γ multiplies is
 up to `amplification` = 63 times larger here (256 times for the usual 0, ±1, ±2). The numbers on the
-way are larger too, so that it overflows where sums come within some 10³ of the largest float.
+way are larger too: where inputs or weights come within 30 times of the largest float, or
+``Σ_c max |w| max |d|`` within 9 · 63 times, it may overflow and the direct sum not.
 
 Sources: Lavin, Gray (2016), arXiv:1509.09308, for the tiles; Barabasz et al. (2020),
 arXiv:1803.10986, for how points are chosen.
