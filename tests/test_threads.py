@@ -1,4 +1,4 @@
-"""Work side by side: errors, contexts, BLAS threads, forks, and the same bits as on one thread."""
+"""Work side by side: errors, contexts, BLAS threads, forks, and the results of one thread."""
 
 import os
 import threading
